@@ -1,0 +1,164 @@
+"""What a run found. Checks build these; reports read them; nothing else decides the exit code.
+
+A run holds models, a model holds checks, a check holds findings. All texts in here are raw: names of tensors
+and files come from pull requests and may hold any character. Whoever prints one escapes it for where it goes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gate.position import Position
+
+
+class Outcome(StrEnum):
+    """How one check ended. Only `PASSED` and `WAIVED` are compatible with a green run."""
+
+    PASSED = "passed"
+    FAILED = "failed"  # checked, and did not hold
+    ERROR = "error"  # could not be checked
+    WAIVED = "waived"  # left out by a rule that gives its reason
+    NOT_RUN = "not run"  # planned, not reached yet
+
+
+class Conclusion(StrEnum):
+    """The verdict of a run in one word."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    NOTHING_CHECKED = "nothing checked"
+    ERROR = "error"
+    NOT_RUN = "not run"
+
+
+EXIT_CODES: dict[Conclusion, int] = {
+    Conclusion.SUCCESS: 0,
+    Conclusion.FAILURE: 1,
+    Conclusion.NOTHING_CHECKED: 3,
+    Conclusion.ERROR: 4,
+    Conclusion.NOT_RUN: 4,
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that did not hold, or could not be checked.
+
+    `kind` is a stable kebab-case word ("value-mismatch", "missing-tensor"): reports fold findings of one check
+    and kind whose tensor names differ in their numbers only. `severity` orders findings within a kind, greatest
+    first; its unit is the kind's own (for values: the largest difference over what was allowed).
+    """
+
+    kind: str
+    reason: str  # one line, cause first, without the tensor's name
+    tensor: str | None = None  # the one name of docs/names.md
+    details: tuple[str, ...] = ()  # more lines: numbers, a diagnosis
+    hint: str = ""  # what to do about it
+    severity: float = 0.0
+    position: Position | None = None  # the line of the manifest that asked for it
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one check of one model found. A check that is not `PASSED` has a finding, or a reason in `summary`."""
+
+    check: str  # "structure", "values", …; unique within its model
+    outcome: Outcome
+    summary: str  # one line: what was checked and how it went
+    findings: tuple[Finding, ...] = ()
+    position: Position | None = None
+    checked: int = 0  # tensors, or files, that this check judged
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of a weight file was compared with an expectation.
+
+    Counts are of tensors, `*_bytes` of their data. `tensors` and `bytes` are of the candidate's compared groups.
+    """
+
+    tensors: int = 0
+    bytes: int = 0
+    compared: int = 0  # compared with a reference, or with values in the manifest
+    compared_bytes: int = 0
+    identical: int = 0  # of those compared: bit for bit equal
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """Everything about one weight file. `notes` are facts that limit what the verdict means."""
+
+    name: str
+    weights: str  # the path, as the user would write it
+    reference: str | None = None
+    checks: tuple[CheckResult, ...] = ()
+    coverage: Coverage = Coverage()
+    notes: tuple[str, ...] = ()
+    position: Position | None = None
+    seconds: float = 0.0
+
+    @property
+    def outcome(self) -> Outcome:
+        return worst(check.outcome for check in self.checks)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A whole run. `command` reproduces it on a laptop; `started` is ISO 8601 in UTC, seconds, no zone."""
+
+    models: tuple[ModelResult, ...]
+    command: str
+    started: str
+    version: str
+    manifest: str | None = None
+    seconds: float = 0.0
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def checks(self) -> tuple[CheckResult, ...]:
+        return tuple(check for model in self.models for check in model.checks)
+
+    @property
+    def checked_count(self) -> int:
+        """How many checks judged at least one tensor or file."""
+        return sum(1 for check in self.checks if check.checked and check.outcome in _JUDGED)
+
+    @property
+    def failed_count(self) -> int:
+        """How many checks did not hold or could not be made."""
+        return sum(1 for check in self.checks if check.outcome not in _GREEN)
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """The verdict: could not be checked beats did not hold; a model without any check is never green."""
+        outcomes = [check.outcome for check in self.checks]
+        if Outcome.ERROR in outcomes:
+            return Conclusion.ERROR
+        if Outcome.NOT_RUN in outcomes:
+            return Conclusion.NOT_RUN
+        if Outcome.FAILED in outcomes:
+            return Conclusion.FAILURE
+        if not self.models or not all(_judged(model) for model in self.models):
+            return Conclusion.NOTHING_CHECKED
+        return Conclusion.SUCCESS
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.conclusion]
+
+
+_JUDGED = {Outcome.PASSED, Outcome.FAILED}
+_GREEN = {Outcome.PASSED, Outcome.WAIVED}
+_RANK = (Outcome.ERROR, Outcome.NOT_RUN, Outcome.FAILED, Outcome.PASSED, Outcome.WAIVED)
+
+
+def _judged(model: ModelResult) -> bool:
+    """Whether a model was really judged: with a reference, at least one tensor was held against it."""
+    compared = model.reference is None or model.coverage.compared > 0
+    return compared and any(check.checked and check.outcome in _JUDGED for check in model.checks)
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The outcome that speaks for all of `outcomes`; `NOT_RUN` when there are none."""
+    return min(outcomes, key=_RANK.index, default=Outcome.NOT_RUN)

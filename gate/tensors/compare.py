@@ -1,0 +1,321 @@
+"""The comparison kernel: two arrays in, one `Measurement` out.
+
+Equality comes first, at memory speed: a block (256 KiB, so that it stays in the core's cache) whose bytes are equal
+and whose values are finite needs no arithmetic. Only the other blocks are widened to float64 and compared element
+by element, `not (|actual - expected| <= atol + rtol * |expected|)`, so that NaN fails.
+"""
+
+import ctypes
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gate.tensors.dtypes import finite, is_floating, is_number, widen
+from gate.tensors.tolerance import EXACT, Tolerance
+
+BLOCK_BYTES = 256 * 1024
+DETAIL_BYTES = 64 * 1024  # blocks that need arithmetic are cut up once more: float64 takes twice the room and more
+EXAMPLES = 5
+
+_memcmp = ctypes.CDLL(None).memcmp
+_memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+_memcmp.restype = ctypes.c_int
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """When an element holds. `bitwise` asks for equal bits and makes `tolerance` moot.
+
+    Integers, bools and texts compare exactly whatever `tolerance` says. Where `nan` (`inf`) is allowed, NaN (an
+    infinity) holds against NaN (the same infinity) and against nothing else; where it is not, it never holds.
+    """
+
+    tolerance: Tolerance = EXACT
+    bitwise: bool = False
+    nan: bool = False
+    inf: bool = False
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One element that does not hold. `index` counts elements in C order; `np.unravel_index` makes it a position."""
+
+    index: int
+    actual: Any
+    expected: Any
+    difference: float
+    allowed: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What comparing `elements` elements found; adding two of adjacent ranges gives that of both.
+
+    `unequal` elements differ in their bits, `violating` ones do not hold. `worst` exceeds what is allowed by the
+    most, `first` are the first violations. `needed_atol` is the smallest atol that lets all hold at the criterion's
+    rtol, `needed_rtol` the other way round; infinite where none does. `nan` and `inf` count the actual values,
+    allowed or not; `nan_at` and `inf_at` are the first of each.
+    """
+
+    elements: int = 0
+    unequal: int = 0
+    violating: int = 0
+    worst: Mismatch | None = None
+    first: tuple[Mismatch, ...] = ()
+    max_difference: float = 0.0
+    needed_atol: float = 0.0
+    needed_rtol: float = 0.0
+    nan: int = 0
+    inf: int = 0
+    nan_at: int | None = None
+    inf_at: int | None = None
+
+    @property
+    def identical(self) -> bool:
+        """Bit for bit equal."""
+        return self.unequal == 0
+
+    def __add__(self, other: "Measurement") -> "Measurement":
+        return Measurement(
+            elements=self.elements + other.elements,
+            unequal=self.unequal + other.unequal,
+            violating=self.violating + other.violating,
+            worst=_worse(self.worst, other.worst),
+            first=tuple(sorted((*self.first, *other.first), key=lambda m: m.index)[:EXAMPLES]),
+            max_difference=max(self.max_difference, other.max_difference),
+            needed_atol=max(self.needed_atol, other.needed_atol),
+            needed_rtol=max(self.needed_rtol, other.needed_rtol),
+            nan=self.nan + other.nan,
+            inf=self.inf + other.inf,
+            nan_at=_earlier(self.nan_at, other.nan_at),
+            inf_at=_earlier(self.inf_at, other.inf_at),
+        )
+
+
+def compare(
+    actual: NDArray[Any],
+    expected: NDArray[Any],
+    criterion: Criterion,
+    start: int = 0,
+    stop: int | None = None,
+) -> Measurement:
+    """Compares elements `start` to `stop` (C order) of two arrays of one shape, both C-contiguous.
+
+    Dtypes may differ only where the caller was told to accept that; values are then compared as float64.
+    Raises `ValueError` when the shapes differ: nothing is ever broadcast.
+    """
+    if actual.shape != expected.shape:
+        raise ValueError(f"shapes differ: {actual.shape} and {expected.shape}")
+    flat_actual, flat_expected = actual.reshape(-1), expected.reshape(-1)
+    stop = flat_actual.size if stop is None else stop
+    same_dtype = actual.dtype == expected.dtype
+    width = max(1, actual.dtype.itemsize, expected.dtype.itemsize)
+    floating = is_floating(actual.dtype)
+    parts = [Measurement(elements=stop - start)]
+    for low, high in _ranges(start, stop, BLOCK_BYTES // width):
+        a, e = flat_actual[low:high], flat_expected[low:high]
+        all_finite = not floating or bool(finite(a).all())
+        if same_dtype and all_finite and _same_bytes(a, e):
+            continue
+        for i, j in _ranges(0, high - low, DETAIL_BYTES // width):
+            parts.append(_compare_block(a[i:j], e[i:j], criterion, low + i))
+        if not all_finite:
+            parts.append(_count_special(a, low))
+    return reduce(Measurement.__add__, parts)
+
+
+def _ranges(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
+    step = max(1, step)
+    return ((low, min(low + step, stop)) for low in range(start, stop, step))
+
+
+def scan(actual: NDArray[Any], start: int = 0, stop: int | None = None) -> Measurement:
+    """Counts NaN and infinities among elements `start` to `stop` of one array; compares with nothing."""
+    flat = actual.reshape(-1)
+    stop = flat.size if stop is None else stop
+    parts = [Measurement(elements=stop - start)]
+    if is_floating(actual.dtype):
+        for low, high in _ranges(start, stop, BLOCK_BYTES // actual.dtype.itemsize):
+            block = flat[low:high]
+            if not finite(block).all():
+                parts.append(_count_special(block, low))
+    return reduce(Measurement.__add__, parts)
+
+
+def same_bits(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether two C-contiguous arrays have one shape, one dtype and the same bytes (NaN equals NaN, 0.0 not -0.0)."""
+    return a.shape == b.shape and a.dtype == b.dtype and _same_bytes(a, b)
+
+
+def _same_bytes(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    if a.dtype.kind == "O":  # variable-length texts have no bytes of their own in the array
+        return bool(np.array_equal(a, b))
+    return a.nbytes == b.nbytes and (a.nbytes == 0 or _memcmp(a.ctypes.data, b.ctypes.data, a.nbytes) == 0)
+
+
+def _unequal_bits(a: NDArray[Any], e: NDArray[Any]) -> NDArray[np.bool_]:
+    if a.dtype == e.dtype and a.dtype.kind not in "SUO":
+        return _differ(_bits(a), _bits(e))
+    if {a.dtype.kind, e.dtype.kind} <= set("biuSUO"):  # numpy compares integers of any two widths exactly
+        return np.asarray(a != e, np.bool_)
+    wide_a, wide_e = widen(a), widen(e)
+    return np.asarray(~((wide_a == wide_e) | (np.isnan(wide_a) & np.isnan(wide_e))), np.bool_)
+
+
+def _bits(block: NDArray[Any]) -> NDArray[Any]:
+    """`block` as unsigned integers of its width, or as rows of them where none is that wide."""
+    size = block.dtype.itemsize
+    return block.view(f"u{size}") if size in {1, 2, 4, 8} else block.view("u8").reshape(block.size, -1)
+
+
+def _differ(a: NDArray[Any], e: NDArray[Any]) -> NDArray[np.bool_]:
+    unequal = a != e
+    return np.asarray(unequal if unequal.ndim == 1 else unequal.any(axis=1), np.bool_)
+
+
+def _compare_block(a: NDArray[Any], e: NDArray[Any], criterion: Criterion, offset: int) -> Measurement:
+    unequal = _unequal_bits(a, e)
+    if not (is_number(a.dtype) and is_number(e.dtype)):
+        return _collect_texts(a, e, unequal, offset)
+    exact = not (is_floating(a.dtype) or is_floating(e.dtype))
+    tolerance = EXACT if exact or criterion.bitwise else criterion.tolerance
+    with np.errstate(all="ignore"):
+        wide_a, wide_e = widen(a), widen(e)
+        distance = _Distance(np.abs(wide_a - wide_e), np.abs(wide_e), tolerance)
+        if exact or criterion.bitwise:
+            holds = ~unequal
+        else:
+            holds = (distance.difference <= distance.allowed) & np.isfinite(wide_a) & np.isfinite(wide_e)
+        if not exact:
+            holds = _judge_special(holds, unequal, wide_a, wide_e, criterion)
+            distance.settle(holds)
+        return _collect(a, e, unequal, ~holds, distance, offset)
+
+
+class _Distance:
+    """How far the elements of a block are apart, and how far they may be."""
+
+    def __init__(self, difference: NDArray[np.float64], magnitude: NDArray[np.float64], tolerance: Tolerance) -> None:
+        self.difference = difference
+        self.magnitude = magnitude
+        self.tolerance = tolerance
+        self.allowed = tolerance.atol + tolerance.rtol * magnitude
+
+    def settle(self, holds: NDArray[np.bool_]) -> None:
+        """Gives elements whose distance is no number one: none where they hold all the same, else an infinite one."""
+        special = ~np.isfinite(self.difference)
+        if special.any():
+            self.difference[special] = np.where(holds[special], 0.0, np.inf)
+            self.magnitude[special & holds] = 0.0
+
+    def needed(self) -> tuple[float, float]:
+        """The smallest atol at the given rtol, and rtol at the given atol, that let all elements hold.
+
+        Solves `difference <= atol + rtol * magnitude` for each; a few units in the last place of every term are
+        added, so that the result, put back into the formula in float64, does let them hold.
+        """
+        slack = 4 * float(np.finfo(np.float64).eps)
+        farther = self.difference * (1 + slack)
+        atol = np.max(farther - (self.tolerance.rtol * (1 - slack)) * self.magnitude)
+        rest = farther - self.tolerance.atol * (1 - slack)
+        rtol = np.max(np.divide(rest, self.magnitude, out=np.where(rest > 0, np.inf, 0.0), where=self.magnitude > 0))
+        return _or_infinite(atol), _or_infinite(rtol * (1 + slack))
+
+
+def _or_infinite(value: np.float64) -> float:
+    return float(value) if np.isfinite(value) else math.inf
+
+
+def _judge_special(
+    holds: NDArray[np.bool_],
+    unequal: NDArray[np.bool_],
+    a: NDArray[Any],
+    e: NDArray[Any],
+    criterion: Criterion,
+) -> NDArray[np.bool_]:
+    """`holds` with NaN and infinities judged by what the criterion allows."""
+    nan_a, inf_a = np.isnan(a), np.isinf(a) & ~np.isnan(a)
+    if not (nan_a.any() or inf_a.any()):
+        return holds
+    nan_ok = (np.isnan(e) if criterion.nan else np.zeros_like(nan_a)) & (~unequal if criterion.bitwise else True)
+    inf_ok = (a == e) if criterion.inf else np.zeros_like(inf_a)
+    return np.where(nan_a, nan_ok, np.where(inf_a, inf_ok, holds))
+
+
+def _collect(
+    a: NDArray[Any],
+    e: NDArray[Any],
+    unequal: NDArray[np.bool_],
+    violating: NDArray[np.bool_],
+    distance: _Distance,
+    offset: int,
+) -> Measurement:
+    at = np.flatnonzero(violating)
+    different = int(np.count_nonzero(unequal))
+    largest = float(np.max(distance.difference, initial=0.0))
+    if not at.size:
+        return Measurement(unequal=different, max_difference=largest)
+
+    def mismatch(i: int) -> Mismatch:
+        return Mismatch(offset + i, a[i].item(), e[i].item(), float(distance.difference[i]), float(distance.allowed[i]))
+
+    excess = distance.difference - distance.allowed
+    excess[np.isnan(excess)] = np.inf  # infinitely far from what allows infinitely much
+    needed_atol, needed_rtol = distance.needed()
+    return Measurement(
+        unequal=different,
+        violating=int(at.size),
+        worst=mismatch(int(np.argmax(excess))),
+        first=tuple(mismatch(int(i)) for i in at[:EXAMPLES]),
+        max_difference=largest,
+        needed_atol=needed_atol,
+        needed_rtol=needed_rtol,
+    )
+
+
+def _collect_texts(a: NDArray[Any], e: NDArray[Any], unequal: NDArray[np.bool_], offset: int) -> Measurement:
+    at = np.flatnonzero(unequal)
+    if not at.size:
+        return Measurement()
+    first = tuple(Mismatch(offset + int(i), a.item(i), e.item(i), math.inf, 0.0) for i in at[:EXAMPLES])
+    return Measurement(
+        unequal=int(at.size),
+        violating=int(at.size),
+        worst=first[0],
+        first=first,
+        needed_atol=math.inf,
+        needed_rtol=math.inf,
+    )
+
+
+def _count_special(block: NDArray[Any], offset: int) -> Measurement:
+    with np.errstate(all="ignore"):
+        wide = widen(block)
+    nan = np.flatnonzero(np.isnan(wide))
+    inf = np.flatnonzero(np.isinf(wide) & ~np.isnan(wide))
+    return Measurement(
+        nan=int(nan.size),
+        inf=int(inf.size),
+        nan_at=offset + int(nan[0]) if nan.size else None,
+        inf_at=offset + int(inf[0]) if inf.size else None,
+    )
+
+
+def _worse(a: Mismatch | None, b: Mismatch | None) -> Mismatch | None:
+    if a is None or b is None:
+        return a or b
+    return b if _excess(b) > _excess(a) else a
+
+
+def _excess(mismatch: Mismatch) -> float:
+    excess = mismatch.difference - mismatch.allowed
+    return math.inf if math.isnan(excess) else excess
+
+
+def _earlier(a: int | None, b: int | None) -> int | None:
+    return min((x for x in (a, b) if x is not None), default=None)

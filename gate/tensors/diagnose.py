@@ -1,0 +1,234 @@
+"""Why a tensor is wrong, where its data tells: found under another name, transposed, reordered, rounded, never set.
+
+Looks only at tensors that failed already, and only says what it has verified on every element, within the same
+criterion as the comparison. Pairing never uses it: content explains a failure, it never repairs one.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise, permutations
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from gate.errors import UnreadableError
+from gate.tensors.compare import BLOCK_BYTES, Criterion, compare
+from gate.tensors.dtypes import is_number, widen
+from gate.tensors.weightset import Tensor
+
+_Array = NDArray[Any]
+_SAMPLES = 64
+_MAX_AXES = 5  # 120 permutations; convolution kernels have at most five axes
+_MAX_SLICES = 8192
+_REORDER_BYTES = 64 * 1024 * 1024
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is certain about a failed tensor: a stable kebab-case `kind` of finding, and one line of text."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """All tensors of one shape and dtype: their names, and a row of sampled values for each."""
+
+    names: tuple[str, ...]
+    samples: NDArray[Any]
+
+
+class Library:
+    """The tensors of one file, searchable by content."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self.tensors = tensors
+        self._shelves: dict[tuple[tuple[int, ...], str], _Shelf] = {}
+
+    def find(self, wanted: _Array, criterion: Criterion, without: str) -> list[str]:
+        """The names, other than `without`, whose tensors hold the values `wanted`; at most a few."""
+        shelf = self._shelf(wanted.shape, wanted.dtype)
+        sample = _sample(wanted)
+        with np.errstate(all="ignore"):
+            allowed = criterion.tolerance.atol + criterion.tolerance.rtol * np.abs(shelf.samples)
+            near = (np.abs(shelf.samples - sample) <= allowed).all(axis=1)
+        found: list[str] = []
+        for row in np.flatnonzero(near):
+            name = shelf.names[row]
+            if name != without and _holds(wanted, self.tensors[name].read(), criterion):
+                found.append(name)
+            if len(found) == _NAMED:
+                break
+        return found
+
+    def _shelf(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Shelf:
+        key = (shape, dtype.name)
+        if key not in self._shelves:
+            alike = [t for t in self.tensors.items() if t[1].shape == shape and t[1].dtype == dtype]
+            readable = [(name, sample) for name, tensor in alike if (sample := _try_sample(tensor)) is not None]
+            rows = np.array([sample for _, sample in readable]) if readable else np.empty((0, 1))
+            self._shelves[key] = _Shelf(tuple(name for name, _ in readable), rows)
+        return self._shelves[key]
+
+
+def explain_value(
+    name: str,
+    actual: Tensor,
+    expected: Tensor,
+    criterion: Criterion,
+    candidate: Library,
+    reference: Library,
+) -> Diagnosis | None:
+    """What can be said of a tensor whose values are not the reference's; nothing where nothing is certain."""
+    if not (is_number(actual.dtype) and actual.size and actual.dtype == expected.dtype):
+        return None
+    a, e = actual.read(), expected.read()
+    if (constant := _constant(a)) is not None:
+        if _constant(e) is not None:
+            return None
+        text = f"every element is {constant!r}: it looks like an initial value, never trained or never loaded"
+        return Diagnosis("constant-tensor", text)
+    elsewhere = reference.find(a, criterion, without=name)
+    if elsewhere:
+        return _elsewhere(e, elsewhere, criterion, candidate)
+    return _rearranged(a, e, criterion) or _rounded(a, e)
+
+
+def explain_shape(actual: Tensor, expected: Tensor, criterion: Criterion) -> Diagnosis | None:
+    """What can be said of two tensors whose shapes differ."""
+    if not (is_number(actual.dtype) and actual.size == expected.size and actual.dtype == expected.dtype):
+        return None
+    a, e = actual.read(), expected.read()
+    if _constant(a) is not None:
+        return None
+    if _holds(a.reshape(-1), e.reshape(-1), criterion):
+        return Diagnosis("reshaped-tensor", "the same values in the same order: only the shape differs")
+    return _rearranged(a, e, criterion)
+
+
+def explain_missing(name: str, missing: Tensor, criterion: Criterion, others: Library) -> Diagnosis | None:
+    """Where the values of a tensor that one file lacks are found in the other's surplus tensors."""
+    if not (is_number(missing.dtype) and missing.size):
+        return None
+    wanted = missing.read()
+    if _constant(wanted) is not None:
+        return None
+    found = others.find(wanted, criterion, without=name)
+    return Diagnosis("renamed-tensor", f"its values are found under {_listed(found)}: renamed?") if found else None
+
+
+def _elsewhere(expected: _Array, found: list[str], criterion: Criterion, candidate: Library) -> Diagnosis:
+    if len(found) == 1 and found[0] in candidate.tensors:
+        other = candidate.tensors[found[0]].read()
+        if _holds(other, expected, criterion):
+            text = f"swapped: it holds what the reference has as {found[0]}, and {found[0]} holds what belongs here"
+            return Diagnosis("swapped-tensor", text)
+    return Diagnosis("misplaced-tensor", f"it holds what the reference has as {_listed(found)}")
+
+
+def _rearranged(a: _Array, e: _Array, criterion: Criterion) -> Diagnosis | None:
+    """Whether `a` is `e` with its axes exchanged, or with the slices along one axis in another order."""
+    if 2 <= a.ndim == e.ndim <= _MAX_AXES:
+        for axes in permutations(range(e.ndim)):
+            turned = e.transpose(axes)
+            if axes != tuple(range(e.ndim)) and turned.shape == a.shape and _holds_turned(a, turned, criterion):
+                how = "transposed" if e.ndim == 2 else f"with its axes permuted to {axes}"
+                return Diagnosis("transposed-tensor", f"equal to the reference {how}")
+    if a.shape == e.shape and a.nbytes <= _REORDER_BYTES:
+        for axis in range(a.ndim):
+            order = _reordered(a, e, axis)
+            if order is not None:
+                shown = f": {order}" if len(order) <= 16 else ""
+                text = f"equal to the reference with axis {axis} in another order{shown}"
+                return Diagnosis("reordered-tensor", text)
+    return None
+
+
+def _reordered(a: _Array, e: _Array, axis: int) -> list[int] | None:
+    """The order in which `a` has the slices of `e` along `axis`, if it has just those and each is unlike the others."""
+    if not 2 <= a.shape[axis] <= _MAX_SLICES:
+        return None
+    places = {slice_: i for i, slice_ in enumerate(_slices(e, axis))}
+    if len(places) < e.shape[axis]:
+        return None
+    order = [places.get(slice_, -1) for slice_ in _slices(a, axis)]
+    return order if -1 not in order and len(set(order)) == len(order) else None
+
+
+def _slices(array: _Array, axis: int) -> Iterable[bytes]:
+    return (part.tobytes() for part in np.moveaxis(array, axis, 0))
+
+
+def _rounded(a: _Array, e: _Array) -> Diagnosis | None:
+    """Whether `a` is what is left of `e` after a narrower dtype."""
+    if a.dtype.kind != "f" or a.dtype.itemsize < 4:
+        return None
+    narrower = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)]
+    if a.dtype.itemsize == 8:
+        narrower.insert(0, np.dtype(np.float32))
+    flat_a, flat_e = a.reshape(-1), e.reshape(-1)
+    step = BLOCK_BYTES // a.dtype.itemsize
+    for dtype in narrower:
+        with np.errstate(all="ignore"):
+            if all(
+                np.array_equal(flat_e[i : i + step].astype(dtype).astype(a.dtype), flat_a[i : i + step])
+                for i in range(0, a.size, step)
+            ):
+                text = f"equal to the reference rounded to {dtype.name}: cast on the way?"
+                return Diagnosis("rounded-tensor", text)
+    return None
+
+
+def _holds(a: _Array, e: _Array, criterion: Criterion) -> bool:
+    """Whether all elements hold; looks at a sample first."""
+    if a.shape != e.shape or a.dtype != e.dtype:
+        return False
+    step = max(1, BLOCK_BYTES // max(1, a.dtype.itemsize))
+    if compare(_sampled(a), _sampled(e), criterion).violating:
+        return False
+    return not any(compare(a, e, criterion, i, min(i + step, a.size)).violating for i in range(0, a.size, step))
+
+
+def _holds_turned(a: _Array, turned: _Array, criterion: Criterion) -> bool:
+    """The same where `turned` is a view with other strides: copied a few rows at a time."""
+    if compare(_sampled(a), _sampled(turned), criterion).violating:
+        return False
+    rows = max(1, BLOCK_BYTES * a.shape[0] // max(1, a.nbytes))
+    edges = [*range(0, a.shape[0], rows), a.shape[0]]
+    return not any(compare(a[i:j], np.ascontiguousarray(turned[i:j]), criterion).violating for i, j in pairwise(edges))
+
+
+def _constant(array: _Array) -> Any | None:
+    """The one value that all elements share, if there are at least two and they do."""
+    flat = array.reshape(-1)
+    if flat.size < 2:
+        return None
+    step = max(1, BLOCK_BYTES // array.dtype.itemsize)
+    if all(bool((flat[i : i + step] == flat[0]).all()) for i in range(0, flat.size, step)):
+        return flat[0].item()
+    return None
+
+
+def _sampled(array: _Array) -> _Array:
+    """Up to `_SAMPLES` elements, evenly spread, in C order."""
+    at = np.unique(np.linspace(0, array.size - 1, num=min(_SAMPLES, array.size)).astype(np.int64))
+    return np.ascontiguousarray(array[np.unravel_index(at, array.shape)]) if array.ndim else array.reshape(1)
+
+
+def _sample(array: _Array) -> _Array:
+    return widen(_sampled(array))
+
+
+def _try_sample(tensor: Tensor) -> _Array | None:
+    try:
+        return _sample(tensor.read())
+    except UnreadableError:
+        return None
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(names)

@@ -1,0 +1,85 @@
+"""Measures many tensors, in threads: names and jobs in, one `Measurement` (or the error) per name out.
+
+Large tensors are cut into pieces and small ones gathered, so that every thread has work whatever the model's shape.
+The kernel's time is spent in numpy and memcmp, which let other threads run.
+"""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from gate.errors import UnreadableError
+from gate.tensors.compare import Criterion, Measurement, compare, scan
+from gate.tensors.weightset import Tensor
+
+EXACTLY = Criterion()
+PIECE_BYTES = 8 * 1024 * 1024
+GATHERED = 256
+
+
+@dataclass(frozen=True)
+class Job:
+    """One tensor to measure: against `expected`, or alone (NaN and infinities only) when that is `None`."""
+
+    actual: Tensor
+    expected: Tensor | None = None
+    criterion: Criterion = EXACTLY
+    name: str = ""  # under which the result is wanted; the actual tensor's own where empty
+
+    @property
+    def key(self) -> str:
+        return self.name or self.actual.name
+
+
+Measured = Measurement | UnreadableError
+_Piece = tuple[Job, int, int]
+
+
+def measure(jobs: Iterable[Job], threads: int) -> dict[str, Measured]:
+    """The measurement of each job by its key; an error where a tensor could not be read."""
+    results: dict[str, Measured] = {}
+    jobs = list(jobs)
+    for job in jobs:
+        results[job.key] = Measurement()
+    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+        for partial in pool.map(_measure_batch, _batches(jobs)):
+            for name, found in partial:
+                results[name] = _merge(results[name], found)
+    return results
+
+
+def _merge(so_far: Measured, found: Measured) -> Measured:
+    if isinstance(so_far, UnreadableError):
+        return so_far
+    return found if isinstance(found, UnreadableError) else so_far + found
+
+
+def _batches(jobs: list[Job]) -> Iterator[list[_Piece]]:
+    """All pieces of all jobs, gathered into batches of about `PIECE_BYTES`."""
+    batch: list[_Piece] = []
+    size = 0
+    for job in jobs:
+        step = max(1, PIECE_BYTES // max(1, job.actual.dtype.itemsize))
+        for low in range(0, max(1, job.actual.size), step):
+            high = min(low + step, job.actual.size)
+            batch.append((job, low, high))
+            size += (high - low) * job.actual.dtype.itemsize
+            if size >= PIECE_BYTES or len(batch) >= GATHERED:
+                yield batch
+                batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _measure_batch(batch: list[_Piece]) -> list[tuple[str, Measured]]:
+    return [(job.key, _measure_piece(job, low, high)) for job, low, high in batch]
+
+
+def _measure_piece(job: Job, low: int, high: int) -> Measured:
+    try:
+        actual = job.actual.read()
+        if job.expected is None:
+            return scan(actual, low, high)
+        return compare(actual, job.expected.read(), job.criterion, low, high)
+    except UnreadableError as error:
+        return error
