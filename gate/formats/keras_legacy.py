@@ -1,0 +1,188 @@
+"""Keras 1 and 2 `.h5`/`.hdf5`, which Keras 3 still writes: whole models and weights alone.
+
+Groups by layer name with a list `weight_names` each (`keras.src.legacy.saving.legacy_h5_format`): the order of layers
+and weights is the file's own. Lists too long for one attribute go on as `weight_names0`, `weight_names1`, …
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gate.errors import UnreadableError
+from gate.formats.hdf5_tree import Folder, Stored, is_hdf5
+from gate.formats.interface import Reader, Source
+from gate.formats.keras_config import LayerConfig, chains_below, layer_config
+from gate.formats.keras_names import GUESSED_BFLOAT16, distinct
+from gate.formats.strict_json import parsed
+from gate.formats.text import quoted, text_of, texts_of
+from gate.tensors.weightset import Group, Tensor, WeightSet
+
+MODEL, OPTIMIZER, TOP = "model_weights", "optimizer_weights", "top_level_model_weights"
+UNLISTED = "the file holds tensors that its lists of layers and weights leave out: Keras would not load them"
+
+
+class KerasLegacy(Reader):
+    """`model.save("m.h5")`, and Keras 2's `model.save_weights("m.h5")`."""
+
+    key = "h5"
+    title = "Keras .h5"
+
+    def recognises(self, source: Source) -> bool:
+        if not is_hdf5(source.head):
+            return False
+        root = source.hdf5
+        return root.folder(MODEL) is not None or _names(root, "layer_names") is not None
+
+    def read(self, source: Source) -> WeightSet:
+        reading = _Reading(source)
+        reading.run()
+        names = distinct([found.names for found in reading.found])
+        tensors = {}
+        for name, found in zip(names, reading.found, strict=True):
+            data = found.stored.data
+            tensors[name] = Tensor(name, data.dtype, data.shape, data.read, found.group, found.stored.path)
+        return WeightSet(source.shown, self.key, tensors, tuple(reading.notes), source.close)
+
+
+@dataclass(frozen=True)
+class _Found:
+    names: tuple[str, ...]
+    group: Group
+    stored: Stored
+
+
+@dataclass
+class _Reading:
+    source: Source
+    found: list[_Found] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+    taken: set[int] = field(default_factory=set)
+
+    def run(self) -> None:
+        root = self.source.hdf5
+        config = self._config(root)
+        layers = {layer.name: layer for layer in config.sublayers} if config else {}
+        top = root.folder(MODEL) or root
+        for name in self._required(top, "layer_names"):
+            self._layer(top, name, layers.get(name))
+        extra = top.folder(TOP)
+        if extra is not None:
+            for path, stored in self._weights(extra):
+                parts = _without_zero(path).split("/")
+                chain = parts[1:] if len(parts) > 1 else parts  # without the model's own name
+                self._add(("/".join(chain),), Group.WEIGHTS, stored)
+        optimizer = root.folder(OPTIMIZER)
+        if optimizer is not None:
+            for path, stored in self._weights(optimizer):
+                self._add((f"optimizer/{_optimizer_name(path)}",), Group.OPTIMIZER, stored)
+        self._unlisted(root)
+
+    def _config(self, root: Folder) -> LayerConfig | None:
+        text = text_of(root.attribute("model_config"))
+        if text is None:
+            return None
+        limit = self.source.limits.max_config_bytes
+        return layer_config(
+            parsed(text.encode("utf-8", "replace"), f"{self.source.shown}: model_config", limit, duplicates=True)
+        )
+
+    def _layer(self, top: Folder, name: str, config: LayerConfig | None) -> None:
+        folder = top.at(name)
+        if not isinstance(folder, Folder):
+            raise UnreadableError(
+                f"{self.source.shown} lists the layer {quoted(name)}, which it does not hold",
+                "the save was cut short: save the model again",
+            )
+        below = chains_below(config) if config else {}
+        for path, stored in self._weights(folder):
+            parts = _without_zero(path).split("/")
+            self._add(_choices(name, parts, below), Group.WEIGHTS, stored)
+
+    def _weights(self, folder: Folder) -> Iterator[tuple[str, Stored]]:
+        for path in self._required(folder, "weight_names"):
+            stored = folder.at(path)
+            if not isinstance(stored, Stored):
+                raise UnreadableError(
+                    f"{self.source.shown}: {quoted(folder.path)} lists {quoted(path)}, which it does not hold",
+                    "the save was cut short: save the model again",
+                )
+            yield path, stored
+
+    def _required(self, folder: Folder, attribute: str) -> list[str]:
+        names = _names(folder, attribute)
+        if names is None:
+            raise UnreadableError(
+                f"{self.source.shown}: {quoted(folder.path or '/')} has no {attribute}", "save the model again"
+            )
+        return names
+
+    def _add(self, names: tuple[str, ...], group: Group, stored: Stored) -> None:
+        if stored.address in self.taken:
+            raise UnreadableError(f"{self.source.shown} lists {quoted(stored.path)} twice", "save the model again")
+        self.taken.add(stored.address)
+        if stored.data.guessed:
+            self.notes[GUESSED_BFLOAT16] = None
+        self.found.append(_Found((*names, stored.path), group, stored))
+
+    def _unlisted(self, root: Folder) -> None:
+        for stored in root.datasets():
+            if stored.address not in self.taken:
+                self.notes[UNLISTED] = None
+                group = Group.OPTIMIZER if stored.path.startswith(f"{OPTIMIZER}/") else Group.WEIGHTS
+                self._add((), group, stored)
+
+
+def _names(folder: Folder, attribute: str) -> list[str] | None:
+    """A list of names, whole or in numbered parts; None when there is no such list."""
+    whole = folder.attribute(attribute)
+    if whole is not None:
+        return texts_of(whole)
+    names: list[str] = []
+    number = 0
+    while (part := folder.attribute(f"{attribute}{number}")) is not None:
+        names.extend(texts_of(part))
+        number += 1
+    return names if number else None
+
+
+def _without_zero(path: str) -> str:
+    return path.removesuffix(":0")
+
+
+def _optimizer_name(path: str) -> str:
+    """`adam/iteration`, `training/Adam/conv/kernel/m:0` without the optimizer's own name."""
+    parts = _without_zero(path).split("/")
+    if parts[0] == "training" and len(parts) > 2:
+        parts = parts[1:]
+    return "/".join(parts[1:] if len(parts) > 1 else parts)
+
+
+def _choices(layer: str, parts: list[str], below: dict[str, list[tuple[str, ...]]]) -> tuple[str, ...]:
+    """The name of one weight of `layer`, then the longer one for when another has the same."""
+    *scope, variable = parts
+    if not scope:
+        # Keras 1: `dense_1_W` in layer dense_1
+        variable = variable.removeprefix(f"{layer}_") or variable
+    own = layer.split("/")
+    inner = scope
+    for start in range(len(scope) - len(own) + 1):
+        if scope[start : start + len(own)] == own:
+            inner = scope[start + len(own) :]  # what stands before is the model's name
+            break
+    chain = _completed(inner, below)
+    if chain is None:
+        chain = inner[1:] if inner[:1] == own else inner  # Keras repeats a layer's name inside itself
+    return "/".join((layer, *chain, variable)), "/".join((layer, *scope, variable))
+
+
+def _completed(inner: list[str], below: dict[str, list[tuple[str, ...]]]) -> list[str] | None:
+    """The whole chain of a sub-layer, where the architecture has exactly one of its name."""
+    for at, name in enumerate(inner):
+        chains = below.get(name, [])
+        if len(chains) == 1:
+            return [*chains[0], *inner[at + 1 :]] if _agrees(chains[0], inner[: at + 1]) else None
+    return None
+
+
+def _agrees(chain: tuple[str, ...], said: list[str]) -> bool:
+    """Whether what the path says before the layer's name is part of the architecture's chain."""
+    return all(name in chain for name in said)
