@@ -1,0 +1,194 @@
+"""The kinds of values that a manifest holds, as annotated types: names, paths, globs, bounds, dates."""
+
+import re
+import warnings
+from datetime import date
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from gate.globs import glob_pattern
+from gate.manifest.text import found, listed, quoted
+from gate.manifest.values import checked_values
+
+STATISTICS = ("mean", "std", "min", "max", "norm", "sparsity", "skewness", "kurtosis")
+
+DType = Literal[
+    "bool",
+    "int4",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint4",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    "bfloat16",
+    "float8_e3m4",
+    "float8_e4m3",
+    "float8_e4m3b11fnuz",
+    "float8_e4m3fn",
+    "float8_e4m3fnuz",
+    "float8_e5m2",
+    "float8_e5m2fnuz",
+    "float8_e8m0fnu",
+    "complex64",
+    "complex128",
+    "string",
+]
+DTYPES: tuple[str, ...] = get_args(DType)
+
+Expectation = Literal["close", "identical", "changed", "any", "new", "removed", "ignored"]
+Allowance = Literal["allowed", "forbidden"]
+GroupMode = Literal["compare", "list"]
+
+
+def mistake(reason: str) -> PydanticCustomError:
+    """An error in our own words; `reason` goes on after `models[0].name: `."""
+    return PydanticCustomError("gate", "{reason}", {"reason": reason})
+
+
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]")
+
+
+def _line(text: str) -> str:
+    if not text.strip():
+        raise mistake("expected a text, found an empty one")
+    if _CONTROL.search(text):
+        raise mistake(f"expected one line without control characters, found {quoted(text)}")
+    return text
+
+
+def _sentence(text: str) -> str:
+    return _line(" ".join(text.split()))
+
+
+def _glob(text: str) -> str:
+    if not text:
+        raise mistake("expected a glob, found an empty text")
+    try:
+        glob_pattern(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise mistake(f"the glob {quoted(text)} makes no sense: {getattr(error, 'msg', error)}") from error
+    return text
+
+
+def _regex(text: str) -> str:
+    if not text:
+        raise mistake("expected a regular expression, found an empty text")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise mistake(f"the regular expression {quoted(text)} makes no sense: {error}") from error
+    return text
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day(value: Any) -> Any:
+    if type(value) is date:
+        return value
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise mistake(f"expected a day like 2027-03-01, found {found(value)}")
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise mistake(f"there is no such day as {quoted(value)}") from error
+
+
+def _false(value: Any) -> Any:
+    if value is not False and value is not None:
+        raise mistake(f"expected false, found {found(value)}")
+    return value
+
+
+def _one(value: Any) -> Any:
+    if type(value) is not int or value != 1:
+        raise mistake(f"expected 1, found {found(value)}: this weight-gate reads version 1 of the manifest")
+    return value
+
+
+def _digest(text: str) -> str:
+    if not re.fullmatch(r"sha256:[0-9a-fA-F]{64}", text):
+        raise mistake(f"expected sha256: and 64 hexadecimal digits, found {quoted(text)}")
+    return text.lower()
+
+
+def _dtype(value: Any) -> Any:
+    if not isinstance(value, str) or value in DTYPES:
+        return value
+    meant = _DTYPE_SLIPS.get(value.lower(), "")
+    if meant:
+        raise mistake(f"no dtype of that name, did you mean {quoted(meant)}?")
+    return value
+
+
+_DTYPE_SLIPS = {
+    "half": "float16",
+    "float": "float32",
+    "single": "float32",
+    "double": "float64",
+    "int": "int64",
+    "long": "int64",
+    "boolean": "bool",
+    "str": "string",
+    "object": "string",
+    "bytes": "string",
+}
+
+
+def _values(data: Any) -> Any:
+    try:
+        return checked_values(data)
+    except ValueError as error:
+        raise mistake(str(error).removeprefix("values: ")) from error
+
+
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+PLACEHOLDERS = ("file", "stem")
+
+
+def _reference(text: str) -> str:
+    _line(text)
+    if "*" in text or "?" in text:
+        raise mistake("a reference names one file, not a glob: {file} and {stem} stand for the name of the weight file")
+    for place in _PLACEHOLDER.finditer(text):
+        if place[0] not in ("{{", "}}") and place[1] not in PLACEHOLDERS:
+            known = listed(["{" + name + "}" for name in PLACEHOLDERS], "and")
+            raise mistake(f"unknown placeholder {quoted(place[0])}: known are {known}; a brace itself is written twice")
+    return text
+
+
+def fill_placeholders(text: str, file: str, stem: str) -> str:
+    """`text` with `{file}` and `{stem}` filled in, and `{{` and `}}` as single braces."""
+    known = {"{{": "{", "}}": "}", "{file}": file, "{stem}": stem}
+    return _PLACEHOLDER.sub(lambda place: known.get(place[0], place[0]), text)
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Text = Annotated[str, AfterValidator(_line), Field(json_schema_extra={"minLength": 1})]
+Sentence = Annotated[str, AfterValidator(_sentence), Field(json_schema_extra={"minLength": 1})]
+Glob = Annotated[str, AfterValidator(_glob), Field(json_schema_extra={"minLength": 1})]
+Regex = Annotated[str, AfterValidator(_regex), Field(json_schema_extra={"minLength": 1, "format": "regex"})]
+ReferencePath = Annotated[str, AfterValidator(_reference), Field(json_schema_extra={"minLength": 1})]
+Digest = Annotated[str, AfterValidator(_digest), Field(json_schema_extra={"pattern": "^sha256:[0-9a-fA-F]{64}$"})]
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
+]
+No = Annotated[Literal[False], BeforeValidator(_false)]
+One = Annotated[Literal[1], BeforeValidator(_one)]
+KnownDType = Annotated[DType, BeforeValidator(_dtype)]
+Shape = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False)]
+InlineValues = Annotated[Any, AfterValidator(_values), WithJsonSchema({"title": "Values"})]

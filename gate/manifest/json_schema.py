@@ -1,0 +1,101 @@
+"""The manifest's JSON Schema (draft-07), for editors; generated from the models, so that it cannot drift.
+
+It knows keys, types, enumerations, bounds, and those cross checks that draft-07 can say. `load_manifest` checks more.
+"""
+
+import json
+from typing import Any
+
+from gate.manifest.crosscheck import OF_THE_REFERENCE, SAYING
+from gate.manifest.model import Manifest
+
+SCHEMA_ID = "urn:weight-gate:manifest:1"
+
+# Cross checks that draft-07 can say, by definition.
+_SAID_TWICE: dict[str, Any] = {
+    "StatisticExpectation": {
+        "anyOf": [{"required": [key]} for key in ("value", "at_least", "at_most")],
+        "dependencies": {"rtol": ["value"], "atol": ["value"]},
+    },
+    "StatisticThreshold": {"minProperties": 1},
+    "Statistics": {"minProperties": 1},
+    "TensorRule": {
+        "anyOf": [{"required": [key]} for key in SAYING],
+        "dependencies": {"until": ["reason"]},
+        "allOf": [
+            {
+                "if": {"required": ["expect"], "properties": {"expect": {"enum": ["ignored", "removed"]}}},
+                "then": {"properties": {key: False for key in SAYING if key != "expect"}},
+            },
+            {
+                "if": {"required": ["expect"], "properties": {"expect": {"const": "ignored"}}},
+                "then": {"required": ["reason"]},
+            },
+            {
+                "if": {"required": ["expect"], "properties": {"expect": {"const": "identical"}}},
+                "then": {"properties": {"tolerance": False}},
+            },
+        ],
+    },
+    "ModelEntry": {
+        "dependencies": {"names": ["reference"], "statistics": ["reference"]},
+        "if": {"not": {"required": ["reference"]}},
+        "then": {
+            "properties": {"tensors": {"items": {"properties": {"expect": {"not": {"enum": list(OF_THE_REFERENCE)}}}}}}
+        },
+    },
+}
+_VALUES: dict[str, Any] = {
+    "description": "A number, a boolean or a text, or nested lists of one kind of them, all of one length per level.",
+    "anyOf": [
+        {"type": ["number", "boolean", "string"]},
+        {"type": "array", "items": {"$ref": "#/definitions/Values"}},
+    ],
+}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a manifest."""
+    made = _draft7(Manifest.model_json_schema(by_alias=True, ref_template="#/definitions/{model}"))
+    definitions = made.pop("$defs")
+    for name, more in _SAID_TWICE.items():
+        definitions[name].update(more)
+    for name in ("StatisticExpectation", "StatisticThreshold"):
+        mapping = definitions[name]
+        description = mapping.pop("description")
+        number = {"type": "number", "minimum": 0} if name == "StatisticThreshold" else {"type": "number"}
+        definitions[name] = {"description": description, "anyOf": [number, mapping]}
+    definitions["Values"] = _VALUES
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": SCHEMA_ID,
+        "title": "weight-gate manifest",
+        **made,
+        "definitions": dict(sorted(definitions.items())),
+    }
+
+
+def schema_text() -> str:
+    """The shipped file: what `weight-gate schema` prints."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+def _draft7(node: Any) -> Any:
+    """What pydantic made, without titles and nulls, and with no key beside a `$ref`: draft-07 ignores those."""
+    if isinstance(node, list):
+        return [_draft7(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("title") == "Values" and "properties" not in node:
+        node = {"$ref": "#/definitions/Values", **node}
+    out = {key: _draft7(value) for key, value in node.items() if key != "title" or isinstance(value, dict)}
+    if out.get("default", 0) is None:
+        del out["default"]
+    if "anyOf" in out:
+        rest = [option for option in out["anyOf"] if option != {"type": "null"}]
+        if len(rest) == 1:
+            del out["anyOf"]
+            out = {**rest[0], **out}
+    if "$ref" in out and len(out) > 1:
+        out = {"allOf": [{"$ref": out.pop("$ref")}], **out}
+    return out
