@@ -1,0 +1,207 @@
+"""The console: the verdict first and last, and between them what failed, where, why, and what to do.
+
+Everything goes to the stream that the caller names. Tensor names are printed as they are, never as markup.
+"""
+
+import io
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from typing import TextIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from gate.reports.escaping import harmless, plain
+from gate.reports.fold import Fold, fold
+from gate.reports.stream import Color, emit, wants_color
+from gate.reports.wording import (
+    RED,
+    complete,
+    coverage,
+    crop,
+    duration,
+    findings,
+    headline,
+    outline,
+    plural,
+    story,
+    title,
+)
+from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult
+
+MOST_FOLDS = 10  # of one check
+_MOST_LINES = 12  # of one finding
+_LONGEST = 1000  # of one text: longer ones lose their middle
+_NARROWEST, _WIDE = 40, 100
+
+_STYLES = {
+    Outcome.PASSED: "green",
+    Outcome.FAILED: "bold red",
+    Outcome.ERROR: "bold magenta",
+    Outcome.WAIVED: "yellow",
+    Outcome.NOT_RUN: "yellow",
+}
+_VERDICT_STYLES = {
+    Conclusion.SUCCESS: "bold green",
+    Conclusion.FAILURE: "bold red",
+    Conclusion.NOTHING_CHECKED: "bold red",
+    Conclusion.ERROR: "bold magenta",
+    Conclusion.NOT_RUN: "bold yellow",
+}
+_OUTCOME_WIDTH = max(len(outcome) for outcome in Outcome)
+
+
+def write_console(
+    run: RunResult,
+    stream: TextIO,
+    *,
+    color: Color = "auto",
+    reports: Mapping[str, str] | None = None,
+    width: int | None = None,
+) -> None:
+    """Print the run; `reports` says where the report files lie, by kind."""
+    page = _Page(width or _width(stream))
+    _verdict(page, run)
+    page.line()
+    for model in complete(run):
+        _model(page, model)
+        page.line()
+    _closing(page, run, reports or {})
+    _verdict(page, run)
+    emit(stream, page.render(wants_color(stream, color)))
+
+
+def _width(stream: TextIO) -> int:
+    """The terminal's width; logs get one that a browser shows without a scroll bar."""
+    columns = shutil.get_terminal_size((_WIDE, 24)).columns if stream.isatty() else 0
+    if not columns:
+        columns = int(os.environ["COLUMNS"]) if os.environ.get("COLUMNS", "").isdecimal() else _WIDE
+    return max(columns, _NARROWEST)
+
+
+class _Page:
+    """Lines of styled words. Words are moved to the next line, never broken: a name can be copied whole."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._lines: list[Text] = []
+
+    def line(self, *spans: tuple[str, str]) -> None:
+        """One line of (text, style); the texts are escaped here."""
+        self._lines.append(Text.assemble(*((plain(text), style) for text, style in spans)))
+
+    def paragraph(self, label: str, text: str, *, indent: int = 0, style: str = "", label_style: str = "") -> None:
+        """`text` after `label`, its further lines under its first."""
+        hang = indent + cell_len(label)
+        if hang > self._width // 2:
+            hang = indent + 2
+        rows = wrap(plain(crop(text, _LONGEST)), self._width - hang)
+        for number, row in enumerate(rows or [""]):
+            head = (" " * indent + label) if number == 0 else " " * hang
+            self._lines.append(Text.assemble((plain(head), label_style), (row, style)))
+
+    def render(self, color: bool) -> str:
+        out = io.StringIO()
+        console = Console(
+            file=out,
+            force_terminal=color,
+            color_system="standard" if color else None,
+            no_color=not color,
+            markup=False,
+            emoji=False,
+            highlight=False,
+            legacy_windows=False,
+            width=self._width,
+            _environ={},
+        )
+        for line in self._lines:
+            line.rstrip()
+            console.print(line, soft_wrap=True)
+        return harmless(out.getvalue())
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` cells where its words allow it; no word is broken."""
+    if cell_len(text) <= width:
+        return [text] if text else []
+    lines: list[str] = []
+    line = ""
+    for word in re.findall(r" *[^ ]+", text):
+        if line.strip() and cell_len(line + word) > width:
+            lines.append(line)
+            line = word.lstrip(" ")
+        else:
+            line += word
+    return [*lines, line]
+
+
+def _verdict(page: _Page, run: RunResult) -> None:
+    page.paragraph("", f"weight-gate {run.version}: {headline(run)}", style=_VERDICT_STYLES[run.conclusion])
+
+
+def _model(page: _Page, model: ModelResult) -> None:
+    name = crop(model.name, _LONGEST)
+    page.line((name, "bold"), ("  ", ""), (crop(model.weights, _LONGEST), "cyan"))
+    if model.reference is not None:
+        page.line(("  reference  ", "dim"), (crop(model.reference, _LONGEST), "cyan"))
+    longest = max((cell_len(plain(check.check)) for check in model.checks), default=0)
+    for check in model.checks:
+        _check(page, check, min(longest, 16))
+    page.paragraph("coverage  ", coverage(model), indent=2, label_style="dim")
+    for note in model.notes:
+        page.paragraph("note  ", note, indent=2, label_style="yellow")
+    if model.seconds:
+        page.paragraph("time  ", duration(model.seconds), indent=2, label_style="dim", style="dim")
+
+
+def _check(page: _Page, check: CheckResult, longest: int) -> None:
+    took = f" ({duration(check.seconds)})" if check.seconds >= 0.1 else ""
+    label = f"{check.outcome.upper():<{_OUTCOME_WIDTH}}  {check.check:<{longest}}  "
+    page.paragraph(label, outline(check) + took, indent=2, label_style=_STYLES[check.outcome])
+    found = findings(check)
+    if not check.findings and check.outcome is not Outcome.ERROR:
+        return
+    folds = fold(found)
+    for each in folds[:MOST_FOLDS]:
+        _fold(page, each, check)
+    if left := sum(each.count for each in folds[MOST_FOLDS:]):
+        page.line((f"      {left:,} more findings, see the JSON report", "bold"))
+
+
+def _fold(page: _Page, each: Fold, check: CheckResult) -> None:
+    if each.parts or each.worst.reason != outline(check):
+        page.paragraph("- ", title(each, _LONGEST), indent=6, style="bold")
+    lines = story(each)
+    for line in lines[:_MOST_LINES]:
+        page.paragraph("", line, indent=8)
+    if len(lines) > _MOST_LINES:
+        page.line((f"        {plural(len(lines) - _MOST_LINES, 'more line')}, see the JSON report", "dim"))
+    if each.worst.hint:
+        page.paragraph("what to do: ", each.worst.hint, indent=8, label_style="bold")
+    if position := each.worst.position or check.position:
+        page.line(("        asked for at ", "dim"), (str(position), "cyan"))
+
+
+def _closing(page: _Page, run: RunResult, reports: Mapping[str, str]) -> None:
+    red = [
+        (model.name, ", ".join(check.check for check in model.checks if check.outcome in RED))
+        for model in complete(run)
+        if any(check.outcome in RED for check in model.checks)
+    ]
+    if len(run.models) > 1:
+        for name, checks in red:
+            page.paragraph(f"{crop(name, 60)}: ", checks, style="bold red")
+    for kind, path in reports.items():
+        page.line((f"{kind:<9} ", "dim"), (path, "cyan"))
+    if run.command:
+        page.line(("reproduce ", "dim"), (run.command, "cyan"))
+    if run.environment:
+        told = "; ".join(f"{key} {value}" for key, value in sorted(run.environment.items()))
+        page.paragraph("with      ", told, label_style="dim", style="dim")
+    if run.seconds:
+        page.paragraph("time      ", duration(run.seconds), label_style="dim", style="dim")
+    if red or reports or run.command or run.environment or run.seconds:
+        page.line()

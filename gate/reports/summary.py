@@ -1,0 +1,186 @@
+"""The job summary: Markdown for the page of the run, failures first.
+
+GitHub shows no summary at all above 1 MiB, so the report keeps to a limit in bytes: it leaves out whole findings,
+from the last one up, and says how many. Foreign text stands in code spans or is escaped: it forms no markup.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gate.reports.escaping import code, fenced, markdown
+from gate.reports.fold import Fold, fold
+from gate.reports.wording import (
+    RED,
+    complete,
+    coverage,
+    crop,
+    duration,
+    findings,
+    headline,
+    label,
+    outline,
+    plural,
+    rank,
+    story,
+    tally,
+)
+from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult
+
+LIMIT = 1024 * 1024 - 16 * 1024  # the runner rewrites line ends and masks secrets, which may add some bytes
+
+_NAME, _TEXT, _LINES = 200, 500, 20  # the longest name and line shown, and the most lines of one finding
+_MARKS = {
+    Outcome.PASSED: "✅",
+    Outcome.FAILED: "❌",
+    Outcome.ERROR: "⛔",
+    Outcome.WAIVED: "⏭️",
+    Outcome.NOT_RUN: "⏸️",
+}
+_VERDICT_MARKS = {Conclusion.SUCCESS: "✅", Conclusion.FAILURE: "❌", Conclusion.NOT_RUN: "⏸️"}
+
+
+@dataclass(frozen=True)
+class _Item:
+    text: str
+    holds: int = 0  # findings that go missing with it
+
+
+@dataclass(frozen=True)
+class _Section:
+    """Markdown that may be cut between its items, and nowhere else."""
+
+    head: str
+    items: Sequence[_Item]
+    tail: str = "\n"
+
+
+def summary(run: RunResult, limit: int = LIMIT) -> str:
+    """The summary in at most `limit` bytes of UTF-8."""
+    models = sorted(complete(run), key=rank)
+    text = f"## {_VERDICT_MARKS.get(run.conclusion, '⛔')} weight-gate: {markdown(headline(run))}\n\n"
+    if _size(text) > limit:
+        return ""
+    last = _reproduce(run)
+    closing = _left_out(10**15, 10**15)
+    room = limit - _size(text) - _size(closing)
+    if _size(last) > max(room, 0) // 4:
+        last = ""
+    room -= _size(last)
+    missing = parts = 0
+    for section in _sections(run, models):
+        shown, kept = _fit(section, room)
+        room -= _size(shown)
+        text += shown
+        parts += len(section.items) - kept
+        missing += sum(item.holds for item in section.items[kept:])
+    if parts and limit >= _size(text) + _size(last) + _size(closing):
+        text += _left_out(missing, parts)
+    return text + last
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _left_out(missing: int, parts: int) -> str:
+    what = f"{plural(missing, 'finding')}" if missing else plural(parts, "line")
+    return f"**{what} left out here for their length: see the JSON report.**\n\n"
+
+
+def _fit(section: _Section, room: int) -> tuple[str, int]:
+    """As much of a section as there is room for, and how many of its items that is; never a head alone."""
+    room -= _size(section.head) + _size(section.tail)
+    kept = 0
+    for item in section.items:
+        room -= _size(item.text)
+        if room < 0:
+            break
+        kept += 1
+    if not kept:
+        return "", 0
+    return section.head + "".join(item.text for item in section.items[:kept]) + section.tail, kept
+
+
+def _sections(run: RunResult, models: Sequence[ModelResult]) -> Iterator[_Section]:
+    yield _table(models)
+    for outcomes in (RED, {Outcome.WAIVED}):
+        for model in models:
+            for check in model.checks:
+                if check.outcome in outcomes:
+                    yield _details(model, check)
+    yield _facts(models)
+    passes = [
+        _Item(f"- {_short_code(model.name)} {markdown(check.check)}: {_short(outline(check))}\n")
+        for model in models
+        for check in model.checks
+        if check.outcome is Outcome.PASSED
+    ]
+    heading = f"<details><summary>{plural(len(passes), 'check')} passed</summary>\n\n"
+    yield _Section(heading, passes, "\n</details>\n\n")
+    environment = {"weight-gate": run.version, "manifest": run.manifest or "none", "started": run.started}
+    environment |= {"duration": duration(run.seconds)} | dict(sorted(run.environment.items()))
+    rows = [_Item(f"- {_short(key)}: {_short_code(value)}\n") for key, value in environment.items()]
+    yield _Section("<details><summary>Environment</summary>\n\n", rows, "\n</details>\n\n")
+
+
+def _table(models: Sequence[ModelResult]) -> _Section:
+    head = "| Model | Weights | Verdict | What | Compared |\n| --- | --- | --- | --- | --- |\n"
+    return _Section(head, [_Item(_row(model)) for model in models])
+
+
+def _row(model: ModelResult) -> str:
+    red = [check.check for check in model.checks if check.outcome in RED]
+    what = ", ".join(markdown(crop(name, _NAME)) for name in red[:8]) + (", …" if len(red) > 8 else "")
+    cells = [
+        _short_code(model.name),
+        _short_code(model.weights) if model.weights else "",
+        f"{_MARKS[model.outcome]} {model.outcome}",
+        what or plural(len(model.checks), "check"),
+        markdown(coverage(model)),
+    ]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _details(model: ModelResult, check: CheckResult) -> _Section:
+    head = f"### {_MARKS[check.outcome]} {_short_code(model.name)} {markdown(check.check)}: {check.outcome}\n\n"
+    found = findings(check)
+    if check.findings or check.summary.strip() != found[0].reason:
+        head += f"{_short(outline(check))}\n\n"
+    return _Section(head, [_Item(_entry(each, check), each.count) for each in fold(found)])
+
+
+def _entry(each: Fold, check: CheckResult) -> str:
+    worst = each.worst
+    first = code(label(each, _NAME)) if each.parts else _short(worst.reason)
+    lines = [_short(line) for line in story(each)]
+    if told := tally(each):
+        first += f" ({told})"
+        lines[0] = f"worst: {_short_code(worst.tensor or '')}: {_short(worst.reason)}"
+    if len(lines) > _LINES:
+        lines[_LINES:] = [f"{plural(len(lines) - _LINES, 'more line')}, see the JSON report"]
+    if worst.hint:
+        lines.append(f"**What to do:** {_short(worst.hint)}")
+    if position := worst.position or check.position:
+        lines.append(f"asked for at {_short_code(str(position))}")
+    return "\\\n  ".join([f"- {first}", *lines]) + "\n"
+
+
+def _facts(models: Sequence[ModelResult]) -> _Section:
+    items = []
+    for model in models:
+        reference = f"reference {_short_code(model.reference)}" if model.reference else "no reference"
+        items.append(_Item(f"- {_short_code(model.name)}: {markdown(coverage(model))}; {reference}\n"))
+        items.extend(_Item(f"- {_short_code(model.name)}: {_short(note)}\n") for note in model.notes)
+    return _Section("### Coverage and notes\n\n", items)
+
+
+def _reproduce(run: RunResult) -> str:
+    return f"### Reproduce locally\n\n{fenced(run.command, 'sh')}\n" if run.command else ""
+
+
+def _short(text: str) -> str:
+    return markdown(crop(text, _TEXT))
+
+
+def _short_code(text: str) -> str:
+    return code(crop(text, _NAME))

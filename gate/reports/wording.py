@@ -1,0 +1,170 @@
+"""What every report says in the same words: the verdict, the coverage, the story of one fold. All of it is raw.
+
+Nothing in here is escaped: texts hold names as they came. The report that prints them escapes them.
+"""
+
+import dataclasses
+import math
+
+from gate.position import Position
+from gate.reports.fold import Fold
+from gate.results import CheckResult, Conclusion, Finding, ModelResult, Outcome, RunResult
+
+NOTHING = "nothing-checked"
+RED = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.NOT_RUN})
+
+VERDICTS = {
+    Conclusion.SUCCESS: "PASSED",
+    Conclusion.FAILURE: "FAILED",
+    Conclusion.NOTHING_CHECKED: "NOTHING CHECKED",
+    Conclusion.ERROR: "ERROR",
+    Conclusion.NOT_RUN: "NOT RUN",
+}
+
+_SAID = {
+    Outcome.ERROR: "could not be checked",
+    Outcome.FAILED: "did not hold",
+    Outcome.NOT_RUN: "not reached",
+    Outcome.WAIVED: "waived",
+}
+
+
+def plural(count: int, word: str) -> str:
+    """`1 check`, `1,234 checks`."""
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+def crop(text: str, limit: int) -> str:
+    """`text`, with its middle left out where it is longer than `limit`."""
+    if len(text) <= limit:
+        return text
+    head = max((limit - 5) * 2 // 3, 1)
+    tail = max(limit - 5 - head, 1)
+    return f"{text[:head]} ... {text[-tail:]}"
+
+
+def duration(seconds: float) -> str:
+    """`0.02 s`, `12.3 s`, `2 min 05 s`."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "? s"
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60:02} s"
+
+
+def complete(run: RunResult) -> tuple[ModelResult, ...]:
+    """The run's models, with an errored check added wherever nothing was checked and nothing else says so.
+
+    The exit code is 0 exactly when no check in here is red; a run without models gets one that stands for it.
+    """
+    if not run.models:
+        return (ModelResult(name="no model", weights="", checks=(_nothing(None),)),)
+    return tuple(
+        dataclasses.replace(model, checks=(*model.checks, _nothing(model)))
+        if dataclasses.replace(run, models=(model,)).conclusion is Conclusion.NOTHING_CHECKED
+        else model
+        for model in run.models
+    )
+
+
+def _nothing(model: ModelResult | None) -> CheckResult:
+    if model is None:
+        why, hint = "the run has no model", "declare at least one model under models:"
+    elif not model.checks:
+        why, hint = "no check is planned for this model", "see which checks the manifest turns off"
+    else:
+        why, hint = "no check of this model compared any tensor or file", "see the checks that are waived or empty"
+    position = model.position if model else None
+    finding = Finding(NOTHING, f"nothing was checked: {why}", hint=hint, position=position)
+    return CheckResult(NOTHING, Outcome.ERROR, "nothing was checked", (finding,), position)
+
+
+def findings(check: CheckResult) -> tuple[Finding, ...]:
+    """The findings of a check, none without a reason; a check that is not passed has at least one."""
+    fallback = check.summary.strip() or f"the check {_SAID.get(check.outcome, check.outcome)}"
+    if not check.findings and check.outcome is not Outcome.PASSED:
+        return (Finding(str(check.outcome).replace(" ", "-"), fallback, position=check.position),)
+    return tuple(
+        found if found.reason.strip() else dataclasses.replace(found, reason=fallback) for found in check.findings
+    )
+
+
+def outline(check: CheckResult) -> str:
+    """The check's own line, or its first reason where it has none."""
+    if check.summary.strip() or not (found := findings(check)):
+        return check.summary.strip() or "no summary"
+    return found[0].reason
+
+
+def headline(run: RunResult) -> str:
+    """The verdict in one line, without names."""
+    word = VERDICTS[run.conclusion]
+    counts = [(sum(check.outcome is outcome for check in run.checks), said) for outcome, said in _SAID.items()]
+    told = [f"{count:,} {said}" for count, said in counts if count]
+    scope = f"{plural(len(run.checks), 'check')} of {plural(len(run.models), 'model')}"
+    if run.conclusion is Conclusion.SUCCESS:
+        told.insert(0, "everything checked, everything held")
+    if run.conclusion is Conclusion.NOTHING_CHECKED:
+        idle = sum(check.check == NOTHING for model in complete(run) for check in model.checks)
+        what = f"{idle:,} of {plural(len(run.models), 'model')} compared nothing"
+        told.insert(0, what if run.models else "the run has no model")
+    return f"{word}: {', '.join(told)} ({scope})"
+
+
+def coverage(model: ModelResult) -> str:
+    """How much of the file was compared, in so many words when it was nothing."""
+    covered = model.coverage
+    if not covered.tensors:
+        return "no tensor was read, nothing was compared"
+    if not covered.compared:
+        return f"0 of {plural(covered.tensors, 'tensor')}: values were compared with nothing"
+    share = 100.0 if covered.compared_bytes >= covered.bytes else 100 * covered.compared_bytes / covered.bytes
+    percent = "100" if share == 100 else f"{math.floor(share * 10) / 10:g}"
+    return (
+        f"{covered.compared:,} of {plural(covered.tensors, 'tensor')}, {percent} % of bytes compared; "
+        f"{covered.identical:,} bit for bit equal"
+    )
+
+
+def where(fold: Fold, check: CheckResult, model: ModelResult, run: RunResult) -> Position | None:
+    """The line of the manifest that asked for it, or the nearest thing to it."""
+    nearest = fold.worst.position or check.position or model.position
+    return nearest or (Position(run.manifest) if run.manifest else None)
+
+
+def label(fold: Fold, limit: int = 400) -> str:
+    """The names in a fold, `block_{0..11}/kernel`, with some left out where they make more than `limit`."""
+    whole = fold.label()
+    return whole if len(whole) <= limit else crop(fold.label(shown=4), limit)
+
+
+def tally(fold: Fold) -> str:
+    """`12 tensors`; nothing for a single finding."""
+    if fold.count == 1:
+        return ""
+    tensors = math.prod(len(part) for part in fold.parts if not isinstance(part, str))
+    return plural(tensors, "tensor") if tensors == fold.count else plural(fold.count, "finding")
+
+
+def title(fold: Fold, limit: int = 400) -> str:
+    """What a fold is about: its names and how many, or its reason when it concerns no tensor."""
+    if not fold.parts:
+        return fold.worst.reason
+    return label(fold, limit) + (f" ({told})" if (told := tally(fold)) else "")
+
+
+def story(fold: Fold, limit: int = 400) -> list[str]:
+    """The lines under the title: the reason of the worst one, its numbers."""
+    worst = fold.worst
+    lines = [worst.reason] if fold.parts else []
+    if fold.count > 1:
+        lines = [f"worst: {crop(worst.tensor or '', limit)}: {worst.reason}"]
+    return [*lines, *worst.details]
+
+
+def rank(model: ModelResult) -> int:
+    """Models that could not be checked first, then those that failed, then the rest."""
+    order = (Outcome.ERROR, Outcome.FAILED, Outcome.NOT_RUN)
+    return order.index(model.outcome) if model.outcome in order else len(order)

@@ -1,0 +1,169 @@
+import io
+import re
+
+import pytest
+from hypothesis import given
+from rich.cells import cell_len
+
+from gate.reports.console import _Page, wrap, write_console
+from gate.reports.stream import Color
+from gate.results import CheckResult, Finding, Outcome, RunResult
+from reports.runner import commands
+from reports.samples import HOSTILE, hostile_run, mixed, model, passed, run, values
+from reports.strategies import hostile_text, runs, steady
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def _shown(one: RunResult, width: int = 100, color: Color = "never", **reports: str) -> str:
+    stream = io.StringIO()
+    write_console(one, stream, color=color, width=width, reports=reports)
+    return stream.getvalue()
+
+
+def test_the_verdict_is_first_and_last() -> None:
+    lines = _shown(mixed(), width=120, junit="build/junit.xml").splitlines()
+    verdict = "weight-gate 0.1.0: ERROR: 1 could not be checked, 1 did not hold, 1 waived (8 checks of 3 models)"
+    assert lines[0] == lines[-1] == verdict
+
+
+def test_what_failed_where_why_and_what_to_do() -> None:
+    text = _shown(mixed(), junit="build/junit.xml")
+    for piece in (
+        "classifier  models/classifier.weights.h5",
+        "FAILED   values     13 of 312 tensors are not as their rules say",
+        "- backbone/block_{0..11}/kernel (12 tensors)",
+        "worst: backbone/block_7/kernel: 37 of 9,408 elements differ",
+        "worst at [3, 1, 0, 14]: 0.5112 instead of 0.25, allowed 2.6e-07",
+        "what to do: retrain the frozen layers",
+        "asked for at weight-gate.yml:14:9",
+        "WAIVED   restore",
+        "coverage  311 of 312 tensors, 99.9 % of bytes compared; 298 bit for bit equal",
+        "ranker: roundtrip",
+        "build/junit.xml",
+        "weight-gate check --root models",
+    ):
+        assert piece in text, piece
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_prose_is_wrapped_and_no_name_is_broken(width: int) -> None:
+    name = "/".join(f"a_rather_long_layer_name_{chr(97 + i)}" for i in range(6))
+    path = "models/" + "deep/" * 30 + "m.keras"
+    check = CheckResult("values", Outcome.FAILED, "s", (Finding("v", "why " * 60, name),))
+    text = _shown(run(model("m", check)), width, junit=path)
+    assert name in text
+    assert path in text
+    for line in text.splitlines():
+        assert cell_len(line) <= width or "/" in line, line
+
+
+@steady
+@given(hostile_text)
+def test_wrapping_loses_no_word(text: str) -> None:
+    shown = "".join(text.split("\n"))
+    for width in (1, 10, 80):
+        assert " ".join(wrap(shown, width)).split() == shown.split()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("color", ["always", "never"])
+@pytest.mark.parametrize("width", [40, 80])
+def test_hostile_names_give_no_command_and_no_control(text: str, color: Color, width: int) -> None:
+    for outcome in Outcome:
+        shown = _shown(hostile_run(text, outcome), width, color, **{text: text})
+        assert not commands(shown)
+        bare = ANSI.sub("", shown) if color == "always" else shown
+        assert all(line.isprintable() for line in bare.split("\n"))
+
+
+@steady
+@given(runs)
+def test_no_run_gives_a_command(any_run: RunResult) -> None:
+    assert not commands(_shown(any_run, 60, "always"))
+    assert not commands(_shown(any_run, 80, "never"))
+
+
+def test_spans_of_one_line_form_no_command_together() -> None:
+    page = _Page(80)
+    page.line((":", ""), (":error:", ""), (":x", ""))
+    page.line(("#", ""), ("#[error]x", ""))
+    assert not commands(page.render(color=False))
+
+
+def test_names_are_never_markup() -> None:
+    check = CheckResult("values", Outcome.FAILED, "[red]s[/red]", (Finding("v", "[bold]r[/bold]", "[link=x]n :tada:"),))
+    text = _shown(run(model("m", check)))
+    assert "[red]s[/red]" in text
+    assert "[bold]r[/bold]" in text
+    assert "- [link=x]n :tada:" in text
+
+
+@pytest.mark.parametrize(
+    ("stream", "color", "environment", "colored"),
+    [
+        (io.StringIO, "auto", {}, False),
+        (io.StringIO, "always", {}, True),
+        (Terminal, "auto", {}, True),
+        (Terminal, "auto", {"NO_COLOR": "1"}, False),
+        (Terminal, "auto", {"NO_COLOR": ""}, True),
+        (Terminal, "auto", {"TERM": "dumb"}, False),
+        (Terminal, "never", {}, False),
+        (Terminal, "always", {"NO_COLOR": "1"}, True),
+        (io.StringIO, "auto", {"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"}, False),
+    ],
+)
+def test_color_only_where_it_is_wanted(
+    stream: type[io.StringIO],
+    color: Color,
+    environment: dict[str, str],
+    colored: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    out = stream()
+    write_console(mixed(), out, color=color)
+    assert ("\x1b[" in out.getvalue()) == colored
+
+
+def test_color_changes_no_word() -> None:
+    assert ANSI.sub("", _shown(mixed(), color="always")) == _shown(mixed())
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "cp1252"])
+def test_any_encoding_will_do(encoding: str) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    write_console(hostile_run("é 漢字 🙂 \ud800"), stream)
+    assert raw.getvalue().decode(encoding)
+
+
+def test_many_findings_are_capped() -> None:
+    found = tuple(Finding("v", "differs", chr(97 + i) * 3, severity=float(i)) for i in range(25))
+    text = _shown(run(model("m", CheckResult("values", Outcome.FAILED, "s", found))))
+    assert "15 more findings, see the JSON report" in text
+    assert text.index("- yyy") < text.index("- xxx")
+    assert "- aaa" not in text
+
+
+def test_five_hundred_failing_tensors_fit_a_screen() -> None:
+    assert len(_shown(run(model("m", values(500))), 80).splitlines()) < 40
+
+
+def test_one_word_for_one_reason() -> None:
+    check = CheckResult("restore", Outcome.ERROR, "", (Finding("crash", "the child crashed"),))
+    assert _shown(run(model("m", check))).count("the child crashed") == 1
+
+
+def test_passed_checks_take_a_line_each() -> None:
+    text = _shown(run(model("m", passed(), passed("finite"))))
+    assert text.count("PASSED   ") == 2
