@@ -1,0 +1,44 @@
+"""Is it the pinned file, byte for byte?"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from gate.checks.interface import Subject, result
+from gate.errors import UnreadableError
+from gate.results import CheckResult, Finding
+
+
+def check_digest(subject: Subject) -> CheckResult:
+    """Compares the SHA-256 of the candidate's files with the manifest's `digest`."""
+    position = subject.positions.get("digest")
+    actual = digest_of(subject.candidate.files)
+    if actual == subject.digest:
+        return result("digest", f"the file is the pinned one, {actual}", (), 1, position)
+    finding = Finding(
+        "digest-mismatch",
+        "the file is not the pinned one",
+        details=(f"pinned: {subject.digest}", f"found:  {actual}"),
+        hint="if the new file is meant, put its digest into the manifest",
+        position=position,
+    )
+    return result("digest", finding.reason, (finding,), 1, position)
+
+
+def digest_of(files: Iterable[Path]) -> str:
+    """`sha256:…` of one file's bytes; of several, of the lines that `sha256sum` prints for them, sorted by name."""
+    digests = {path.name: _sha256(path) for path in files}
+    if len(digests) == 1:
+        return f"sha256:{next(iter(digests.values()))}"
+    lines = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
+    return f"sha256:{hashlib.sha256(lines.encode(errors='surrogateescape')).hexdigest()}"
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnreadableError(
+            f"{path.name} could not be read: {error.strerror}", "check the file's permissions"
+        ) from error

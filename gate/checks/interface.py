@@ -1,0 +1,134 @@
+"""The seam of all checks: what one may look at (`Subject`), and how what it found becomes a result."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from time import perf_counter
+
+from gate.errors import UnreadableError
+from gate.position import Position
+from gate.results import CheckResult, Finding, Outcome
+from gate.tensors.compare import Criterion
+from gate.tensors.diagnose import Library
+from gate.tensors.dtypes import is_real
+from gate.tensors.pairing import Pairing
+from gate.tensors.rules import Expect, Expectation, Rules
+from gate.tensors.survey import Job, Measured, measure
+from gate.tensors.tolerance import Tolerance, published_tolerance
+from gate.tensors.weightset import Group, Tensor, WeightSet
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model as its checks see it: the weights, what they are compared with, and what is expected.
+
+    `pairing` holds the tensors of the compared groups only. `positions` are lines of the manifest by key ("weights",
+    "reference", "digest", "statistics"). `thresholds` are the allowed distances of statistics, by name.
+    """
+
+    candidate: WeightSet
+    reference: WeightSet | None
+    pairing: Pairing
+    rules: Rules
+    groups: frozenset[Group] = frozenset({Group.WEIGHTS})
+    digest: str | None = None
+    thresholds: Mapping[str, Tolerance] = field(default_factory=dict)
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    threads: int = 1
+
+    @cached_property
+    def expectations(self) -> Mapping[str, Expectation]:
+        """What is expected, for every name of either side."""
+        return {name: self.rules.expectation(name) for name in self.pairing.names}
+
+    @cached_property
+    def judged(self) -> tuple[str, ...]:
+        """The candidate's tensors that no rule tells to ignore."""
+        return tuple(name for name in self.pairing.candidate if self.expectations[name].expect != Expect.IGNORED)
+
+    @cached_property
+    def comparable(self) -> frozenset[str]:
+        """The judged tensors that the reference has too, with the same shape and a dtype that is accepted."""
+        return frozenset(name for name in self.judged if name in self.pairing.reference and self._comparable(name))
+
+    @cached_property
+    def measurements(self) -> Mapping[str, Measured]:
+        """Every judged tensor measured: against the reference where comparable, else for NaN and infinities only."""
+        return measure((self._job(name) for name in self.judged), self.threads)
+
+    @cached_property
+    def candidate_library(self) -> Library:
+        return Library(self.pairing.candidate)
+
+    @cached_property
+    def reference_library(self) -> Library:
+        return Library(self.pairing.reference)
+
+    def has_statistics(self, name: str) -> bool:
+        """Whether a judged tensor has bounds of its own, or thresholds and a reference to hold them against."""
+        return bool(self.expectations[name].statistics) or self.shares_statistics(name)
+
+    def shares_statistics(self, name: str) -> bool:
+        """Whether its statistics are compared with the reference's: only real numbers have any."""
+        return bool(self.thresholds) and name in self.comparable and is_real(self.pairing.candidate[name].dtype)
+
+    def criterion(self, name: str) -> Criterion:
+        """When an element of the tensor `name` holds against its reference."""
+        expectation = self.expectations[name]
+        sides = [side[name].dtype for side in (self.pairing.candidate, self.pairing.reference) if name in side]
+        return Criterion(
+            tolerance=expectation.tolerance or published_tolerance(*sides),
+            bitwise=expectation.expect == Expect.IDENTICAL,
+            nan=expectation.nan,
+            inf=expectation.inf,
+        )
+
+    def position(self, name: str, *keys: str, fallback: str = "reference") -> Position | None:
+        """The line of the manifest that set one of `keys` for the tensor `name`, else the model's own line."""
+        for key in keys:
+            if found := self.expectations[name].position(key):
+                return found
+        return self.positions.get(fallback) or self.positions.get("weights")
+
+    def _comparable(self, name: str) -> bool:
+        actual, expected = self.pairing.candidate[name], self.pairing.reference[name]
+        dtype_accepted = actual.dtype == expected.dtype or self.expectations[name].dtype is not None
+        return actual.shape == expected.shape and dtype_accepted
+
+    def _job(self, name: str) -> Job:
+        expected: Tensor | None = None
+        if name in self.comparable and self.expectations[name].expect != Expect.ANY:
+            expected = self.pairing.reference[name]
+        return Job(self.pairing.candidate[name], expected, self.criterion(name), name)
+
+
+Check = Callable[[Subject], CheckResult]
+
+UNREADABLE = "unreadable-tensor"
+
+
+def result(
+    check: str,
+    summary: str,
+    findings: Iterable[Finding],
+    checked: int,
+    position: Position | None = None,
+) -> CheckResult:
+    """A check's result: an error if anything could not be read, else a failure if anything was found."""
+    found = tuple(findings)
+    outcome = Outcome.FAILED if found else Outcome.PASSED
+    if any(finding.kind == UNREADABLE for finding in found):
+        outcome = Outcome.ERROR
+    return CheckResult(check, outcome, summary, found, position, checked)
+
+
+def unreadable(name: str, error: UnreadableError, position: Position | None) -> Finding:
+    """The finding for a tensor whose data could not be read."""
+    return Finding(UNREADABLE, error.reason, tensor=name, hint=error.hint, position=position)
+
+
+def timed(check: Check, subject: Subject) -> CheckResult:
+    """The check's result with the seconds it took."""
+    start = perf_counter()
+    found = check(subject)
+    return CheckResult(**{**vars(found), "seconds": perf_counter() - start})

@@ -1,0 +1,161 @@
+"""Same names, shapes and dtypes, both ways, before any value is looked at."""
+
+from collections.abc import Iterator
+
+from gate.checks.interface import Subject, result, unreadable
+from gate.checks.wording import counted, kind_of
+from gate.errors import UnreadableError
+from gate.results import CheckResult, Finding
+from gate.tensors.diagnose import Diagnosis, Library, explain_missing, explain_shape
+from gate.tensors.dtypes import dtype_name
+from gate.tensors.rules import Expect
+
+
+def check_structure(subject: Subject) -> CheckResult:
+    """Finds tensors that are missing, surplus, of another shape or dtype, or against a rule's own word."""
+    if subject.reference is None:
+        names = [n for n in subject.judged if _states_kind(subject, n)]
+        summary = f"{counted(len(names), 'tensor')} checked against the shapes and dtypes in the manifest"
+    else:
+        names = [n for n in subject.pairing.names if subject.expectations[n].expect != Expect.IGNORED]
+        summary = f"names, shapes and dtypes of {counted(len(names), 'tensor')}"
+    findings = [finding for name in names for finding in _judge(subject, name)]
+    if findings:
+        summary += f": {counted(len({finding.tensor for finding in findings}), 'tensor')} not as expected"
+    return result("structure", summary, findings, len(names), subject.positions.get("reference"))
+
+
+def _states_kind(subject: Subject, name: str) -> bool:
+    expectation = subject.expectations[name]
+    return expectation.shape is not None or expectation.dtype is not None
+
+
+def _judge(subject: Subject, name: str) -> Iterator[Finding]:
+    if name not in subject.pairing.candidate:
+        yield from _judge_missing(subject, name)
+        return
+    yield from _judge_presence(subject, name)
+    yield from _judge_shape(subject, name)
+    yield from _judge_dtype(subject, name)
+
+
+def _judge_missing(subject: Subject, name: str) -> Iterator[Finding]:
+    expect = subject.expectations[name].expect
+    position = subject.position(name, "expect")
+    missing = subject.pairing.reference[name]
+    if expect == Expect.REMOVED:
+        return
+    if expect == Expect.NEW:
+        yield Finding(
+            "not-new",
+            "expected to be new, but the reference has it and the file does not",
+            tensor=name,
+            hint="correct the rule: `expect: removed` fits what the files are",
+            position=position,
+        )
+        return
+    surplus = Library({n: subject.pairing.candidate[n] for n in subject.pairing.only_candidate})
+    found: Diagnosis | None = None
+    try:
+        found = explain_missing(name, missing, subject.criterion(name), surplus)
+    except UnreadableError as error:
+        yield unreadable(name, error, position)
+    yield Finding(
+        "missing-tensor",
+        f"missing: the reference has it ({kind_of(missing)}), the file does not",
+        tensor=name,
+        details=(found.text,) if found else (),
+        hint=(
+            "if the layer was renamed, add a `names` rule"
+            if found
+            else "if it was removed on purpose, add a rule with `expect: removed`"
+        ),
+        severity=float(missing.size),
+        position=position,
+    )
+
+
+def _judge_presence(subject: Subject, name: str) -> Iterator[Finding]:
+    expect = subject.expectations[name].expect
+    position = subject.position(name, "expect")
+    known = name in subject.pairing.reference
+    tensor = subject.pairing.candidate[name]
+    if expect == Expect.REMOVED:
+        yield Finding(
+            "not-removed",
+            f"expected to be removed, but the file still has it ({kind_of(tensor)})",
+            tensor=name,
+            hint="remove it from the model, or the rule from the manifest",
+            position=position,
+        )
+    elif expect == Expect.NEW and known:
+        yield Finding(
+            "not-new",
+            "expected to be new, but the reference has it too",
+            tensor=name,
+            hint="say `expect: changed` if it was retrained; a new tensor needs a new name",
+            position=position,
+        )
+    elif expect != Expect.NEW and not known and subject.reference is not None:
+        yield Finding(
+            "unexpected-tensor",
+            f"unexpected: the file has it ({kind_of(tensor)}), the reference does not",
+            tensor=name,
+            hint="if it was added on purpose, add a rule with `expect: new`",
+            severity=float(tensor.size),
+            position=position,
+        )
+
+
+def _judge_shape(subject: Subject, name: str) -> Iterator[Finding]:
+    actual, expectation = subject.pairing.candidate[name], subject.expectations[name]
+    expected = subject.pairing.reference.get(name)
+    if expectation.shape is not None:
+        if actual.shape != expectation.shape:
+            yield Finding(
+                "shape-mismatch",
+                f"shape {list(actual.shape)}, the manifest says {list(expectation.shape)}",
+                tensor=name,
+                position=subject.position(name, "shape"),
+            )
+        return
+    if expected is None or actual.shape == expected.shape or expectation.expect in {Expect.NEW, Expect.REMOVED}:
+        return
+    position = subject.position(name, "expect")
+    found: Diagnosis | None = None
+    try:
+        found = explain_shape(actual, expected, subject.criterion(name))
+    except UnreadableError as error:
+        yield unreadable(name, error, position)
+    yield Finding(
+        "shape-mismatch",
+        f"shape {list(actual.shape)}, the reference has {list(expected.shape)}",
+        tensor=name,
+        details=(found.text,) if found else (),
+        hint=f"if the new shape is meant, add a rule with `shape: {list(actual.shape)}` and `expect: changed`",
+        position=position,
+    )
+
+
+def _judge_dtype(subject: Subject, name: str) -> Iterator[Finding]:
+    actual, expectation = subject.pairing.candidate[name], subject.expectations[name]
+    expected = subject.pairing.reference.get(name)
+    found = dtype_name(actual.dtype)
+    if expectation.dtype is not None:
+        if found != expectation.dtype:
+            yield Finding(
+                "dtype-mismatch",
+                f"dtype {found}, the manifest says {expectation.dtype}",
+                tensor=name,
+                position=subject.position(name, "dtype"),
+            )
+        return
+    if expected is None or actual.dtype == expected.dtype or expectation.expect in {Expect.NEW, Expect.REMOVED}:
+        return
+    yield Finding(
+        "dtype-mismatch",
+        f"dtype {found}, the reference has {dtype_name(expected.dtype)}",
+        tensor=name,
+        hint=f"if the new dtype is meant, add a rule with `dtype: {found}`; values are then compared as float64",
+        position=subject.position(name, "expect"),
+    )

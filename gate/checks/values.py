@@ -1,0 +1,237 @@
+"""Every value within its tolerance, rule by rule; what must be identical is, what must have changed has."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gate.checks.interface import Subject, result, unreadable
+from gate.checks.wording import counted, number, place, rounded_up, share
+from gate.errors import UnreadableError
+from gate.results import CheckResult, Coverage, Finding
+from gate.tensors.compare import Criterion, Measurement, Mismatch, compare
+from gate.tensors.diagnose import Diagnosis, explain_value
+from gate.tensors.dtypes import is_floating
+from gate.tensors.rules import Expect, Expectation
+from gate.tensors.weightset import Array, Tensor
+
+_MEANT = "if the new values are meant, make this file the reference, or give the tensor a rule that fits"
+_COMPARED = {Expect.CLOSE, Expect.IDENTICAL, Expect.CHANGED}
+
+
+def check_values(subject: Subject) -> CheckResult:
+    """Judges every tensor that has something to be compared with: the reference's, or values in the manifest."""
+    findings = [finding for name in subject.judged for finding in _judge(subject, name)]
+    covered = coverage(subject)
+    return result("values", _summary(subject, covered, findings), findings, covered.compared, _position(subject))
+
+
+def coverage(subject: Subject) -> Coverage:
+    """How much of the candidate's compared groups was held against values, not only against names and shapes."""
+    tensors = subject.pairing.candidate
+    compared = [name for name in subject.judged if _has_values(subject, name) or subject.has_statistics(name)]
+    return Coverage(
+        tensors=len(tensors),
+        bytes=sum(tensor.nbytes for tensor in tensors.values()),
+        compared=len(compared),
+        compared_bytes=sum(tensors[name].nbytes for name in compared),
+        identical=sum(1 for name in compared if _identical(subject, name)),
+    )
+
+
+def _position(subject: Subject) -> Any:
+    return subject.positions.get("reference") or subject.positions.get("weights")
+
+
+def _with_reference(subject: Subject, name: str) -> bool:
+    return name in subject.comparable and subject.expectations[name].expect in _COMPARED
+
+
+def _has_values(subject: Subject, name: str) -> bool:
+    return _with_reference(subject, name) or subject.expectations[name].values is not None
+
+
+def _identical(subject: Subject, name: str) -> bool:
+    found = subject.measurements[name]
+    same_dtype = name in subject.comparable and (
+        subject.pairing.candidate[name].dtype == subject.pairing.reference[name].dtype
+    )
+    return same_dtype and _with_reference(subject, name) and isinstance(found, Measurement) and found.identical
+
+
+def _summary(subject: Subject, covered: Coverage, findings: list[Finding]) -> str:
+    if subject.reference is None:
+        text = f"{counted(covered.compared, 'tensor')} compared with values in the manifest"
+    else:
+        part = share(covered.compared_bytes, covered.bytes)
+        text = f"{covered.compared:,} of {counted(covered.tensors, 'tensor')}, {part} of bytes compared"
+        text += f"; {covered.identical:,} identical bit for bit"
+    if findings:
+        text += f"; {counted(len({finding.tensor for finding in findings}), 'tensor')} not as expected"
+    elif slack := _widest(subject):
+        text += f"; {slack}"
+    return text
+
+
+def _widest(subject: Subject) -> str:
+    """The tensor that differs most while it holds: a drift that nobody sees otherwise."""
+    drifted: list[tuple[float, str]] = []
+    for name in subject.judged:
+        found = subject.measurements[name]
+        held = _with_reference(subject, name) and subject.expectations[name].expect == Expect.CLOSE
+        if held and isinstance(found, Measurement) and found.unequal:
+            drifted.append((found.max_difference, name))
+    if not drifted:
+        return ""
+    largest, name = max(drifted)
+    return f"{counted(len(drifted), 'tensor')} within tolerance, at most {number(largest)} apart ({name})"
+
+
+def _judge(subject: Subject, name: str) -> Iterator[Finding]:
+    found = subject.measurements[name]
+    if isinstance(found, UnreadableError):
+        if _has_values(subject, name):
+            yield unreadable(name, found, subject.position(name))
+        return
+    expectation = subject.expectations[name]
+    if _with_reference(subject, name):
+        if expectation.expect == Expect.CHANGED:
+            yield from _judge_changed(subject, name, found)
+        elif found.violating:
+            yield _mismatch(subject, name, found)
+    if expectation.values is not None:
+        yield from _judge_inline(subject, name, expectation)
+
+
+def _judge_changed(subject: Subject, name: str, found: Measurement) -> Iterator[Finding]:
+    if found.violating:
+        return
+    how = "identical to the reference" if found.identical else "equal to the reference within tolerance"
+    yield Finding(
+        "unchanged-tensor",
+        f"{how}, but must have changed",
+        tensor=name,
+        details=() if found.identical else (f"at most {number(found.max_difference)} apart",),
+        hint="was the training run, and its result saved? If the tensor may stay, correct the rule",
+        position=subject.position(name, "expect"),
+    )
+
+
+def _mismatch(subject: Subject, name: str, found: Measurement) -> Finding:
+    criterion = subject.criterion(name)
+    actual, expected = subject.pairing.candidate[name], subject.pairing.reference[name]
+    position = subject.position(name, "expect" if criterion.bitwise else "tolerance", "expect")
+    diagnosis: Diagnosis | None = None
+    details = [*_story(found, criterion, actual), *_enough(found, criterion, actual)]
+    try:
+        diagnosis = explain_value(
+            name, actual, expected, criterion, subject.candidate_library, subject.reference_library
+        )
+    except UnreadableError as error:
+        details.append(f"no diagnosis: {error.reason}")
+    kind = "not-identical" if criterion.bitwise else "value-mismatch"
+    return Finding(
+        diagnosis.kind if diagnosis else kind,
+        _headline(found, criterion, actual),
+        tensor=name,
+        details=(diagnosis.text, *details) if diagnosis else tuple(details),
+        hint=_MEANT,
+        severity=_severity(found),
+        position=position,
+    )
+
+
+def _judge_inline(subject: Subject, name: str, expectation: Expectation) -> Iterator[Finding]:
+    tensor = subject.pairing.candidate[name]
+    position = subject.position(name, "values")
+    expected, problem = _inline_array(expectation.values, tensor)
+    if expected is None:
+        yield Finding("value-mismatch", problem, tensor=name, severity=math.inf, position=position)
+        return
+    criterion = subject.criterion(name)
+    try:
+        found = compare(tensor.read(), expected, criterion)
+    except UnreadableError as error:
+        yield unreadable(name, error, position)
+        return
+    if found.violating:
+        yield Finding(
+            "value-mismatch",
+            _headline(found, criterion, tensor, source="the values in the manifest"),
+            tensor=name,
+            details=(*_story(found, criterion, tensor), *_enough(found, criterion, tensor)),
+            hint="if the tensor is right, correct the values in the manifest",
+            severity=_severity(found),
+            position=position,
+        )
+
+
+def _inline_array(values: Any, tensor: Tensor) -> tuple[Array | None, str]:
+    """The manifest's values as an array of the tensor's dtype, or why they cannot be that."""
+    raw = np.asarray(values)
+    if raw.shape != tensor.shape:
+        return None, f"shape {list(tensor.shape)}, the values in the manifest have {list(raw.shape)}"
+    if (raw.dtype.kind in "US") != (tensor.dtype.kind in "SUO") or (raw.dtype.kind == "b") != (
+        tensor.dtype.kind == "b"
+    ):
+        return None, f"{tensor.dtype.name} values cannot be compared with the {raw.dtype.name} values in the manifest"
+    if tensor.dtype.kind in "SUO":
+        return np.ascontiguousarray(raw.astype(tensor.dtype if tensor.dtype.kind != "S" else np.bytes_)), ""
+    with np.errstate(all="ignore"):
+        cast = np.ascontiguousarray(raw.astype(tensor.dtype)).reshape(raw.shape)
+        if not is_floating(tensor.dtype) and not np.array_equal(cast.astype(raw.dtype), raw):
+            return None, f"the values in the manifest do not fit the tensor's dtype, {tensor.dtype.name}"
+    return cast, ""
+
+
+def _headline(found: Measurement, criterion: Criterion, tensor: Tensor, source: str = "the reference") -> str:
+    count = f"{found.violating:,} of {counted(found.elements, 'element')}"
+    verb = "differs" if found.violating == 1 else "differ"
+    if criterion.bitwise:
+        return f"{count} {verb} from {source}, which must be identical bit for bit"
+    if not is_floating(tensor.dtype):
+        return f"{count} {verb} from {source}"
+    return f"{count} {verb} from {source} by more than {criterion.tolerance}"
+
+
+def _story(found: Measurement, criterion: Criterion, tensor: Tensor) -> Iterator[str]:
+    """The worst element, and the first ones if they are others."""
+    if found.worst is None:
+        return
+    yield f"worst at {_element(found.worst, criterion, tensor)}"
+    others = [mismatch for mismatch in found.first if mismatch.index != found.worst.index]
+    if others:
+        yield "first at " + "; ".join(_pair(mismatch, tensor) for mismatch in others)
+
+
+def _element(mismatch: Mismatch, criterion: Criterion, tensor: Tensor) -> str:
+    text = _pair(mismatch, tensor)
+    if math.isinf(mismatch.difference):
+        return text
+    text += f"; difference {number(mismatch.difference)}"
+    if is_floating(tensor.dtype) and not criterion.bitwise:
+        text += f", allowed {number(mismatch.allowed)}"
+    return text
+
+
+def _pair(mismatch: Mismatch, tensor: Tensor) -> str:
+    where = place(mismatch.index, tensor.shape)
+    return f"{where}: {number(mismatch.actual)}, expected {number(mismatch.expected)}"
+
+
+def _enough(found: Measurement, criterion: Criterion, tensor: Tensor) -> Iterator[str]:
+    """The smallest tolerance that would have passed, where one could."""
+    if criterion.bitwise or not is_floating(tensor.dtype) or math.isinf(found.needed_atol):
+        return
+    ways = [f"atol={rounded_up(found.needed_atol)} at this rtol"]
+    if math.isfinite(found.needed_rtol):
+        ways.append(f"rtol={rounded_up(found.needed_rtol)} at this atol")
+    yield "the smallest tolerance that passes: " + ", or ".join(ways)
+
+
+def _severity(found: Measurement) -> float:
+    """How far the worst element is out, as a multiple of what was allowed."""
+    if found.worst is None:
+        return math.inf
+    return found.worst.difference / found.worst.allowed if found.worst.allowed else found.worst.difference * 1e12

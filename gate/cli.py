@@ -1,0 +1,202 @@
+"""The command line: argv in, exit code out. The only module that touches the process: its streams, signals, exit.
+
+Each command is a module of `gate.commands`, imported when it is called: `validate` and `schema` need no numpy.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import gate
+from gate.action import Runner, runner
+from gate.errors import GateError, Interrupted, ManifestError, UsageError, defect
+
+MANIFEST = "weight-gate.yml"
+REPORTS = "weight-gate-reports"
+
+_EXIT_CODES = """\
+exit codes:
+  0  everything checked, everything held
+  1  something checked did not hold
+  2  usage or manifest error
+  3  nothing was checked
+  4  something could not be checked: unreadable file, missing reference (beats 1)
+  130, 143  interrupted; partial reports are written
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, f"see `{self.prog} --help`")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; errors meant for the user go to stderr, without a traceback."""
+    host = runner(os.environ)
+    try:
+        options = _parser().parse_args(argv)
+        command = import_module(f"gate.commands.{options.command}")
+        with _signals():
+            code: int = command.run(options, host, sys.stdout, sys.stderr)
+        sys.stdout.flush()
+        return code
+    except Interrupted as interrupted:
+        return interrupted.exit_code
+    except GateError as error:
+        _print_error(error, host)
+        return error.exit_code
+    except BrokenPipeError:  # whoever read our output is gone, so nobody saw a verdict
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return GateError.exit_code
+    except Exception as error:  # noqa: BLE001 - a defect of ours is an error (4), never "did not hold" (1)
+        _print_error(defect(error), host)
+        return GateError.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        prog="weight-gate",
+        description="A CI gate for model weights: reads them as data, compares them with what a manifest expects.",
+        epilog=_EXIT_CODES,
+        formatter_class=raw,
+    )
+    parser.add_argument("--version", action="version", version=f"weight-gate {gate.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text, epilog=_EXIT_CODES, formatter_class=raw)
+        made.set_defaults(command=name)
+        return made
+
+    check = command("check", "judge the weights that a manifest names, and report")
+    _add_manifest(check)
+    check.add_argument(
+        "--root",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="a folder outside the workspace that paths may lead to (repeatable)",
+    )
+    check.add_argument(
+        "--reports",
+        metavar="DIR",
+        type=Path,
+        default=Path(REPORTS),
+        help=f"where junit.xml, report.json and summary.md are written (default: {REPORTS})",
+    )
+    check.add_argument("--no-reports", action="store_true", help="write no report files but those named below")
+    check.add_argument("--junit-path", metavar="FILE", type=Path, help="write the JUnit XML there instead")
+    check.add_argument("--json-path", metavar="FILE", type=Path, help="write the JSON report there instead")
+    check.add_argument("--summary-path", metavar="FILE", type=Path, help="write the Markdown summary there instead")
+    check.add_argument(
+        "--junit-dialect",
+        choices=("extended", "strict"),
+        default="extended",
+        help="extended has file and line; strict validates against Jenkins' schema",
+    )
+    check.add_argument(
+        "--annotations",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="GitHub annotations on stdout (default: when run by GitHub Actions)",
+    )
+    _add_common(check)
+
+    diff = command("diff", "compare two weight files, tensor by tensor")
+    diff.add_argument("reference", metavar="REFERENCE", type=Path, help="the file that is right")
+    diff.add_argument("candidate", metavar="CANDIDATE", type=Path, help="the file to judge")
+    diff.add_argument("--rtol", type=_tolerance_part, help="relative tolerance (with --atol; default: by dtype)")
+    diff.add_argument("--atol", type=_tolerance_part, help="absolute tolerance (with --rtol; default: by dtype)")
+    diff.add_argument("--identical", action="store_true", help="demand equality bit for bit")
+    diff.add_argument(
+        "--group",
+        choices=("optimizer", "metrics", "rng"),
+        action="append",
+        default=[],
+        help="compare this group too (repeatable)",
+    )
+    diff.add_argument("--all", action="store_true", help="show identical tensors too, however many there are")
+    diff.add_argument("--json", action="store_true", help="print the JSON report instead of the table")
+    _add_common(diff)
+
+    listing = command("list", "list the tensors of a weight file")
+    listing.add_argument("file", metavar="FILE", type=Path)
+    listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    _add_color(listing)
+
+    validate = command("validate", "check a manifest without reading any weights")
+    _add_manifest(validate)
+    command("schema", "print the JSON Schema of manifests (draft-07)")
+    return parser
+
+
+def _add_manifest(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "manifest", metavar="MANIFEST", nargs="?", default=MANIFEST, help=f"the manifest (default: {MANIFEST})"
+    )
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threads", type=_threads, help="threads to compare with (default: one per processor)")
+    _add_color(parser)
+
+
+def _add_color(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colours (default: on a terminal, unless NO_COLOR is set)",
+    )
+
+
+def _tolerance_part(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError("a tolerance is a finite number, 0 or greater")
+    return value
+
+
+def _threads(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1024:
+        raise argparse.ArgumentTypeError("between 1 and 1024 threads")
+    return value
+
+
+def _print_error(error: GateError, host: Runner) -> None:
+    """One line per problem on stderr; under a runner also as annotations on the lines they speak of."""
+    annotations = import_module("gate.reports.annotations")
+    escaping = import_module("gate.reports.escaping")
+    problems: Sequence[GateError] = error.problems if isinstance(error, ManifestError) else (error,)
+    for problem in problems:
+        sys.stderr.write(escaping.harmless(f"{escaping.plain(str(problem))}\n"))
+    if host.present:
+        for problem in problems:
+            sys.stdout.write(annotations.error_annotation(problem))
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Within: SIGINT and SIGTERM raise `Interrupted`, once; a second one ends the process at once."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+        raise Interrupted(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

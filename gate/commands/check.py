@@ -1,0 +1,82 @@
+"""`weight-gate check`: judge the weights that a manifest names, and report."""
+
+import argparse
+import shlex
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from gate.action import Runner
+from gate.errors import Interrupted, ReportError
+from gate.manifest import load_manifest
+from gate.plan import plan
+from gate.reports.annotations import write_annotations
+from gate.reports.console import write_console
+from gate.reports.files import ReportFiles
+from gate.reports.outputs import github_outputs
+from gate.reports.progress import Progress
+from gate.run import Run
+from gate.workspace import Workspace
+
+
+def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> int:
+    """Loads and plans, writes every report as "not run", judges, writes them again."""
+    path = Path(options.manifest)
+    loaded = load_manifest(path)
+    workspace = Workspace.of_manifest(path, options.root)
+    job = Run(
+        plan(loaded, workspace, datetime.now(UTC).date()),
+        workspace,
+        command=shlex.join(["weight-gate", "check", str(path), *_roots(options.root)]),
+        manifest=str(path),
+        threads=options.threads,
+    )
+    paths = _report_paths(options)
+    files = ReportFiles(paths, step_summary=host.step_summary)
+
+    def report() -> None:
+        result = job.result
+        write_console(result, out, color=options.color, reports={kind: str(at) for kind, at in paths.items()})
+        if options.annotations == "always" or (options.annotations == "auto" and host.present):
+            write_annotations(result, out)
+        if host.outputs:
+            junit = next((str(at) for kind, at in paths.items() if kind.startswith("junit")), None)
+            json_path = str(paths["json"]) if "json" in paths else None
+            _append(host.outputs, github_outputs(result, junit, json_path))
+        files.write(result)
+
+    files.write(job.result)
+    try:
+        with Progress(err) as progress:
+            job.execute(progress.step)
+    except Interrupted:
+        report()
+        raise
+    report()
+    return job.result.exit_code
+
+
+def _roots(roots: Sequence[Path]) -> Iterator[str]:
+    for root in roots:
+        yield from ("--root", str(root))
+
+
+def _report_paths(options: argparse.Namespace) -> dict[str, Path]:
+    """Where each kind of report goes; the kinds are keys of `gate.reports.REPORTS`."""
+    junit = "junit-strict" if options.junit_dialect == "strict" else "junit"
+    named = {junit: options.junit_path, "json": options.json_path, "summary": options.summary_path}
+    defaults = {junit: "junit.xml", "json": "report.json", "summary": "summary.md"}
+    if options.no_reports:
+        return {kind: path for kind, path in named.items() if path}
+    return {kind: path or options.reports / defaults[kind] for kind, path in named.items()}
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ReportError(
+            f"the outputs could not be written to {path}: {error.strerror}", "see that GITHUB_OUTPUT names a file"
+        ) from error

@@ -1,0 +1,172 @@
+"""From a manifest to what will be done, in order. Reads no weights.
+
+Comes in: a loaded manifest, the workspace that tells which files a glob means, and today's date. Goes out: one
+`ModelPlan` per weight file, with all that its checks need and the names of those checks.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gate.errors import GateError, ManifestError, MissingFileError, UsageError
+from gate.position import Position
+from gate.references.interface import Reference
+from gate.references.path import PathReference
+from gate.tensors.pairing import Rename
+from gate.tensors.rules import Expect, Rule, Rules, StatisticBound
+from gate.tensors.tolerance import Tolerance
+from gate.tensors.weightset import Group
+from gate.workspace import Workspace
+
+if TYPE_CHECKING:  # `diff` plans without a manifest, and need not wait for pydantic
+    from gate.manifest import LoadedManifest
+    from gate.manifest.model import ModelEntry, TensorRule
+
+NOT_LOADED = "not loaded: this version reads weights as data; that a framework restores them is not proved"
+NO_REFERENCE = "values were compared with nothing: there is no `reference` and no rule gives `values` or statistics"
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """One weight file and what will be done with it. `problem` is why nothing can be done."""
+
+    name: str
+    weights: str
+    path: Path
+    rules: Rules
+    reference: Reference | None = None
+    digest: str | None = None
+    renames: tuple[Rename, ...] = ()
+    groups: frozenset[Group] = frozenset({Group.WEIGHTS})
+    thresholds: Mapping[str, Tolerance] = field(default_factory=dict)
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    problem: GateError | None = None
+    checked: tuple[str, ...] | None = None  # instead of the checks that follow from what is asked
+    distinct: bool = True  # a file is no reference for itself
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The keys of `gate.checks.CHECKS` that this model gets, in their order."""
+        if self.checked is not None:
+            return self.checked
+        rules = self.rules.all
+        wanted = {
+            "rules": bool(rules),
+            "digest": self.digest is not None,
+            "structure": self.reference is not None or any(r.shape is not None or r.dtype for r in rules),
+            "finite": True,
+            "values": self.reference is not None or any(r.values is not None for r in rules),
+            "statistics": bool(self.thresholds) or any(r.statistics for r in rules),
+        }
+        return tuple(check for check, is_wanted in wanted.items() if is_wanted)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the verdict will not say."""
+        compares = {"values", "statistics"} & set(self.checks)
+        return (NOT_LOADED,) if compares else (NOT_LOADED, NO_REFERENCE)
+
+
+def plan(loaded: "LoadedManifest", workspace: Workspace, today: date) -> tuple[ModelPlan, ...]:
+    """The models of a manifest in its order; raises `ManifestError` with every path that leads out of the workspace."""
+    plans: list[ModelPlan] = []
+    problems: list[UsageError] = []
+    for index, entry in enumerate(loaded.manifest.models):
+        try:
+            plans.extend(_plan_entry(loaded, workspace, today, index, entry))
+        except UsageError as problem:
+            problems.append(problem)
+    if problems:
+        raise ManifestError(problems)
+    return _with_own_names(plans)
+
+
+def _with_own_names(plans: list[ModelPlan]) -> tuple[ModelPlan, ...]:
+    """Models that a glob gave the same name are called by their paths."""
+    names = Counter(each.name for each in plans)
+    return tuple(replace(each, name=each.weights) if names[each.name] > 1 else each for each in plans)
+
+
+def _plan_entry(
+    loaded: "LoadedManifest", workspace: Workspace, today: date, index: int, entry: "ModelEntry"
+) -> Iterable[ModelPlan]:
+    route = ("models", index)
+    at = loaded.position(*route, "weights")
+    files: list[str | None] = [None]
+    if entry.is_glob:
+        files = [*workspace.expand(entry.weights, at)]
+        if not files:
+            problem = MissingFileError(
+                f"no file matches {entry.weights}", "correct the pattern, or add the weights to the commit", at
+            )
+            yield _plan_file(loaded, workspace, today, index, entry, None, problem)
+    for file in files:
+        yield _plan_file(loaded, workspace, today, index, entry, file, None)
+
+
+def _plan_file(
+    loaded: "LoadedManifest",
+    workspace: Workspace,
+    today: date,
+    index: int,
+    entry: "ModelEntry",
+    file: str | None,
+    problem: GateError | None,
+) -> ModelPlan:
+    weights = file or entry.weights
+    positions = {
+        key: loaded.position("models", index, key)
+        for key in ("weights", "reference", "digest", "statistics")
+        if key == "weights" or getattr(entry, key) is not None
+    }
+    reference = None if problem else entry.reference_for(file)
+    tolerance = loaded.manifest.defaults.tolerance
+    groups = {Group(name) for name, mode in entry.groups if mode == "compare"}
+    return ModelPlan(
+        name=entry.weights if problem else entry.name_of(file),
+        weights=weights,
+        path=workspace.base / weights if problem else workspace.locate(weights, positions["weights"]),
+        rules=Rules(
+            (_rule(rule, loaded.position("models", index, "tensors", i)) for i, rule in enumerate(entry.tensors)),
+            today,
+            Tolerance(tolerance.rtol, tolerance.atol) if tolerance else None,
+        ),
+        reference=(
+            PathReference(workspace.locate(reference, positions["reference"]), reference) if reference else None
+        ),
+        digest=entry.digest,
+        renames=tuple(
+            Rename(rule.from_, rule.to, loaded.position("models", index, "names", i))
+            for i, rule in enumerate(entry.names)
+        ),
+        groups=frozenset({Group.WEIGHTS, *groups}),
+        thresholds={
+            name: Tolerance(said.rtol or 0.0, said.atol or 0.0)
+            for name, said in (entry.statistics.thresholds.items() if entry.statistics else ())
+        },
+        positions=positions,
+        problem=problem,
+    )
+
+
+def _rule(rule: "TensorRule", position: Position) -> Rule:
+    return Rule(
+        match=rule.match,
+        position=position,
+        expect=Expect(rule.expect) if rule.expect else None,
+        tolerance=Tolerance(rule.tolerance.rtol, rule.tolerance.atol) if rule.tolerance else None,
+        nan=rule.nan == "allowed" if rule.nan else None,
+        inf=rule.inf == "allowed" if rule.inf else None,
+        shape=rule.shape,
+        dtype=rule.dtype,
+        values=rule.values,
+        statistics={
+            name: StatisticBound(said.value, said.rtol, said.atol, said.at_least, said.at_most)
+            for name, said in rule.statistics.items()
+        },
+        reason=rule.reason,
+        until=rule.until,
+    )

@@ -1,0 +1,1 @@
+"""Where references come from: one module per kind."""

@@ -1,0 +1,194 @@
+"""Does what was planned: for each model read, compare, collect. One model's trouble never hides another's."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import perf_counter
+
+import numpy as np
+
+import gate
+from gate.checks import CHECKS
+from gate.checks.interface import Subject, timed
+from gate.checks.rules import waivers
+from gate.checks.values import coverage
+from gate.errors import GateError, defect
+from gate.formats import open_weights
+from gate.plan import ModelPlan
+from gate.position import Position
+from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
+from gate.tensors.pairing import Pairing, rewrite
+from gate.tensors.weightset import Group, Tensor, WeightSet
+from gate.workspace import Workspace
+
+READ = "read"
+
+Step = Callable[[str, str], None]
+Done = Callable[[Subject], None]
+
+
+class Run:
+    """One run over planned models. `result` is complete at any moment: what was not reached is `NOT_RUN`."""
+
+    def __init__(
+        self,
+        plans: Iterable[ModelPlan],
+        workspace: Workspace,
+        command: str,
+        manifest: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self.plans = tuple(plans)
+        self.workspace = workspace
+        self.threads = threads or available_cpus()
+        self._models = [_not_run(plan) for plan in self.plans]
+        self._start = perf_counter()
+        self._frame = RunResult(
+            models=(),
+            command=command,
+            started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+            version=gate.__version__,
+            manifest=manifest,
+            environment=_environment(self.threads),
+        )
+
+    @property
+    def result(self) -> RunResult:
+        return replace(self._frame, models=tuple(self._models), seconds=perf_counter() - self._start)
+
+    def execute(self, step: Step = lambda _model, _check: None, done: Done = lambda _subject: None) -> RunResult:
+        """Judges every model; `step` is told the model and the check before each, `done` sees what was judged."""
+        for index, plan in enumerate(self.plans):
+            start = perf_counter()
+            for so_far in self._judge(plan, step, done):
+                self._models[index] = replace(so_far, seconds=perf_counter() - start)
+        return self.result
+
+    def _judge(self, plan: ModelPlan, step: Step, done: Done) -> Iterable[ModelResult]:
+        """The model's result, growing check by check."""
+        with ExitStack() as files:
+            so_far = _not_run(plan)
+            step(plan.name, READ)
+            start = perf_counter()
+            subject, read = self._read(plan, files)
+            so_far = _put(so_far, replace(read, seconds=perf_counter() - start))
+            yield so_far
+            if subject is None:
+                return
+            so_far = replace(so_far, notes=(*so_far.notes, *_reader_notes(subject)))
+            for check in plan.checks:
+                step(plan.name, check)
+                so_far = _put(so_far, _guarded(check, subject))
+                yield so_far
+            done(subject)
+            yield replace(so_far, checks=(*so_far.checks, *waivers(subject)), coverage=coverage(subject))
+
+    def _read(self, plan: ModelPlan, files: ExitStack) -> tuple[Subject | None, CheckResult]:
+        at = plan.positions.get("weights")
+        try:
+            if plan.problem:
+                raise plan.problem
+            real = self.workspace.confine(plan.path)
+            candidate = files.enter_context(open_weights(real, shown=plan.weights))
+        except GateError as error:
+            return None, _unreadable(plan.weights, error, at)
+        reference = None
+        if plan.reference:
+            try:
+                reference = files.enter_context(plan.reference.open(self.workspace))
+            except GateError as error:
+                which = f"reference {plan.reference.shown}"
+                return None, _unreadable(which, error, plan.positions.get("reference"))
+        if plan.distinct and reference and set(candidate.files) & set(reference.files):
+            itself = GateError(
+                f"{plan.weights} and its reference are the same file", "name another file, or none, as the reference"
+            )
+            return None, _unreadable(plan.weights, itself, plan.positions.get("reference"))
+        try:
+            subject = _subject(plan, candidate, reference, self.threads)
+        except GateError as error:
+            return None, _unreadable(plan.weights, error, at)
+        summary = _described(candidate) + (f"; reference: {_described(reference)}" if reference else "")
+        return subject, CheckResult(READ, Outcome.PASSED, summary, position=at)
+
+
+def _subject(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None, threads: int) -> Subject:
+    theirs = rewrite(reference.tensors, plan.renames) if reference else {}
+    return Subject(
+        candidate=candidate,
+        reference=reference,
+        pairing=Pairing(_grouped(candidate.tensors, plan.groups), _grouped(theirs, plan.groups)),
+        rules=plan.rules,
+        groups=plan.groups,
+        digest=plan.digest,
+        thresholds=plan.thresholds,
+        positions=plan.positions,
+        threads=threads,
+    )
+
+
+def _grouped(tensors: Mapping[str, Tensor], groups: frozenset[Group]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in tensors.items() if tensor.group in groups}
+
+
+def _guarded(check: str, subject: Subject) -> CheckResult:
+    """A check's result, whatever happens inside it."""
+    try:
+        return timed(CHECKS[check], subject)
+    except GateError as error:
+        trouble = error
+    except Exception as error:  # noqa: BLE001 - a defect of ours must be red, and must not hide the other models
+        trouble = defect(error)
+    finding = Finding("not-checked", trouble.reason, hint=trouble.hint, position=trouble.position)
+    return CheckResult(check, Outcome.ERROR, finding.reason, (finding,), subject.positions.get("weights"))
+
+
+def _unreadable(what: str, error: GateError, position: Position | None) -> CheckResult:
+    reason = error.reason if what in error.reason else f"{what}: {error.reason}"
+    finding = Finding("unreadable", reason, hint=error.hint, position=error.position or position)
+    return CheckResult(READ, Outcome.ERROR, reason, (finding,), finding.position)
+
+
+def _not_run(plan: ModelPlan) -> ModelResult:
+    at = plan.positions.get("weights")
+    checks = tuple(CheckResult(name, Outcome.NOT_RUN, "not run", position=at) for name in (READ, *plan.checks))
+    return ModelResult(
+        name=plan.name,
+        weights=plan.weights,
+        reference=plan.reference.shown if plan.reference else None,
+        checks=checks,
+        notes=plan.notes,
+        position=at,
+    )
+
+
+def _put(model: ModelResult, check: CheckResult) -> ModelResult:
+    return replace(model, checks=tuple(check if old.check == check.check else old for old in model.checks))
+
+
+def _described(weights: WeightSet) -> str:
+    return f"{weights.format}, {len(weights):,} tensors, {weights.nbytes:,} bytes"
+
+
+def _reader_notes(subject: Subject) -> tuple[str, ...]:
+    theirs = tuple(f"reference: {note}" for note in subject.reference.notes) if subject.reference else ()
+    return (*subject.candidate.notes, *theirs)
+
+
+def _environment(threads: int) -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": f"{sys.platform} {platform.machine()}",
+        "threads": str(threads),
+        "loaded": "no",
+    }
+
+
+def available_cpus() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,126 @@
+"""Data flows one way (docs/architecture.md): the imports, read from the code, hold the arrows."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.cli import ROOT
+
+GATE = ROOT / "gate"
+
+# What each part may import of the others. A part may always import itself.
+ALLOWED = {
+    "position": set(),
+    "globs": set(),
+    "errors": {"position"},
+    "results": {"position"},
+    "action": set(),
+    "manifest": {"errors", "globs", "position"},
+    "tensors": {"errors", "globs", "position"},
+    "formats": {"errors", "tensors"},
+    "workspace": {"errors", "position"},
+    "references": {"errors", "formats", "tensors", "workspace"},
+    "plan": {"errors", "manifest", "position", "references", "tensors", "workspace"},
+    "checks": {"errors", "position", "results", "tensors"},
+    "listing": {"tensors"},
+    "diff": {"checks", "errors", "plan", "references", "tensors"},
+    "run": {"checks", "errors", "formats", "plan", "position", "results", "tensors", "workspace", "gate"},
+    "reports": {"errors", "position", "results"},
+    "commands": {
+        "action", "checks", "diff", "errors", "formats", "listing", "manifest", "plan", "position", "reports",
+        "results", "run", "tensors", "workspace",
+    },
+    "cli": {"action", "errors", "gate"},
+    "__main__": {"cli"},
+    "gate": set(),
+}  # fmt: skip
+
+LIBRARIES = {
+    "manifest": {"yaml", "pydantic", "pydantic_core"},
+    "tensors": {"numpy", "ml_dtypes"},
+    "formats": {"numpy", "h5py", "ml_dtypes"},
+    "checks": {"numpy"},
+    "run": {"numpy"},
+    "reports": {"rich", "junit_xml"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(GATE.rglob("*.py"))
+
+
+def part_of(dotted: str) -> str:
+    """`gate.checks.values` -> `checks`; `gate` alone is itself."""
+    return [*dotted.split("."), "gate"][1]
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it the import stands; strings given to `import_module` too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.update(
+                f"{node.module}.{alias.name}" if node.module == "gate" else node.module or "" for alias in node.names
+            )
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_follow_the_arrows(path: Path) -> None:
+    relative = path.relative_to(GATE).with_suffix("").parts
+    part = "gate" if relative == ("__init__",) else relative[0]
+    for name in imports(path):
+        top = name.split(".")[0]
+        if top == "gate":
+            other = part_of(name)
+            other = other if other in ALLOWED else "gate"
+            assert other == part or other in ALLOWED[part], f"{part} must not import {name}"
+        elif top not in sys.stdlib_module_names:
+            assert top in LIBRARIES.get(part, set()), f"{part} must not import {name}"
+
+
+def test_every_part_is_known() -> None:
+    parts = {p.relative_to(GATE).with_suffix("").parts[0] for p in modules()} - {"__init__"}
+    assert parts == set(ALLOWED) - {"gate"}
+
+
+def loaded_after(code: str) -> set[str]:
+    script = f"{code}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", script], check=True, text=True, capture_output=True, cwd=ROOT
+        ).stdout.split()
+    )
+
+
+def test_validating_needs_no_numpy_and_nothing_needs_a_framework() -> None:
+    manifest = ROOT / "examples" / "digits" / "weight-gate.yml"
+    loaded = loaded_after(f"from gate.cli import main; assert main(['validate', {str(manifest)!r}]) == 0")
+    assert not loaded & {"numpy", "h5py", "tensorflow", "keras", "rich"}
+    loaded = loaded_after(f"from gate.cli import main; main(['check', '--no-reports', {str(manifest)!r}])")
+    assert "h5py" in loaded
+    assert not loaded & {"tensorflow", "keras", "torch"}
+
+
+def test_only_the_command_line_prints_or_exits() -> None:
+    for path in modules():
+        relative = str(path.relative_to(GATE))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in {"print", "exit", "quit", "breakpoint"}, f"{relative} calls {node.func.id}"
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in {"sys.stdout", "sys.stderr", "sys.exit"}:
+                assert relative in {"cli.py", "__main__.py"}, f"{relative} uses {ast.unparse(node)}"
+
+
+def test_only_the_action_module_reads_the_runners_environment() -> None:
+    for path in modules():
+        if path.name != "action.py":
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" not in node.value:
+                    assert not node.value.startswith(("GITHUB_", "INPUT_", "RUNNER_")), path

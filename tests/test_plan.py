@@ -1,0 +1,100 @@
+"""From manifest to plan: which files, which checks, and where each was asked for."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gate.errors import ManifestError, MissingFileError
+from gate.manifest import load_manifest
+from gate.plan import NO_REFERENCE, NOT_LOADED, ModelPlan, plan
+from gate.position import Position
+from gate.tensors.rules import Expect
+from gate.tensors.tolerance import Tolerance
+from gate.tensors.weightset import Group
+from gate.workspace import Workspace
+
+TODAY = date(2026, 11, 21)
+
+
+def planned(folder: Path, text: str) -> tuple[ModelPlan, ...]:
+    path = folder / "weight-gate.yml"
+    path.write_text(text)
+    return plan(load_manifest(path, "weight-gate.yml"), Workspace.of_manifest(path), TODAY)
+
+
+def test_the_smallest_manifest(tmp_path: Path) -> None:
+    (model,) = planned(tmp_path, "version: 1\nmodels:\n  - weights: sub/m.keras\n    reference: g.keras\n")
+    assert (model.name, model.weights, model.path) == ("m", "sub/m.keras", tmp_path / "sub" / "m.keras")
+    assert model.reference is not None
+    assert model.reference.shown == "g.keras"
+    assert model.checks == ("structure", "finite", "values")
+    assert model.notes == (NOT_LOADED,)
+    assert model.groups == {Group.WEIGHTS}
+    assert model.positions == {
+        "weights": Position("weight-gate.yml", 3, 5),
+        "reference": Position("weight-gate.yml", 4, 5),
+    }
+
+
+def test_without_a_reference_that_is_said(tmp_path: Path) -> None:
+    (model,) = planned(tmp_path, "version: 1\nmodels:\n  - weights: m.keras\n")
+    assert model.checks == ("finite",)
+    assert model.notes == (NOT_LOADED, NO_REFERENCE)
+
+
+def test_everything_at_once(tmp_path: Path) -> None:
+    text = """\
+version: 1
+defaults:
+  tolerance: {rtol: 1e-3, atol: 0}
+models:
+  - name: big
+    weights: m.keras
+    reference: g.keras
+    digest: sha256:%s
+    names: [{from: "^a/", to: "b/"}]
+    groups: {optimizer: compare}
+    tensors:
+      - {match: "b/**", expect: changed, nan: allowed}
+      - {match: "c", shape: [2], mean: {value: 1, atol: 2}}
+    statistics: {mean: 1e-5, std: {rtol: 1e-2}}
+""" % ("0" * 64)  # fmt: skip
+    (model,) = planned(tmp_path, text)
+    assert model.name == "big"
+    assert model.checks == ("rules", "digest", "structure", "finite", "values", "statistics")
+    assert model.groups == {Group.WEIGHTS, Group.OPTIMIZER}
+    assert model.rules.tolerance == Tolerance(1e-3, 0)
+    assert [rule.expect for rule in model.rules.all] == [Expect.CHANGED, None]
+    assert model.rules.all[0].nan is True
+    assert model.rules.all[1].statistics["mean"].atol == 2
+    assert model.rules.all[1].position == Position("weight-gate.yml", 13, 9)
+    assert model.thresholds == {"mean": Tolerance(0, 1e-5), "std": Tolerance(1e-2, 0)}
+    assert [rename.pattern for rename in model.renames] == ["^a/"]
+
+
+def test_a_glob_makes_one_model_per_file(tmp_path: Path) -> None:
+    for name in ("a.npz", "b.npz", "a.keras"):
+        (tmp_path / name).write_bytes(b"x")
+    models = planned(tmp_path, 'version: 1\nmodels:\n  - weights: "*.npz"\n    reference: gold/{file}\n')
+    assert [(m.name, m.weights, m.reference.shown if m.reference else "") for m in models] == [
+        ("a", "a.npz", "gold/a.npz"),
+        ("b", "b.npz", "gold/b.npz"),
+    ]
+    models = planned(tmp_path, 'version: 1\nmodels:\n  - weights: "a.*"\n')
+    assert [m.name for m in models] == ["a.keras", "a.npz"]
+
+
+def test_a_glob_without_files_is_planned_as_a_problem(tmp_path: Path) -> None:
+    (model,) = planned(tmp_path, 'version: 1\nmodels:\n  - weights: "*.npz"\n')
+    assert isinstance(model.problem, MissingFileError)
+
+
+def test_all_paths_that_lead_out_are_told_at_once(tmp_path: Path) -> None:
+    text = "version: 1\nmodels:\n  - weights: ../a.npz\n  - weights: b.npz\n    reference: /etc/b.npz\n"
+    with pytest.raises(ManifestError) as error:
+        planned(tmp_path, text)
+    assert [str(problem).split(" ")[0] for problem in error.value.problems] == [
+        "weight-gate.yml:3:5:",
+        "weight-gate.yml:5:5:",
+    ]
