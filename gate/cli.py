@@ -40,6 +40,8 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; errors meant for the user go to stderr, without a traceback."""
     host = runner(os.environ)
+    # Plug-ins of pydantic could change what a manifest means, and looking for them costs a tenth of `validate`.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     try:
         options = _parser().parse_args(argv)
         command = import_module(f"gate.commands.{options.command}")

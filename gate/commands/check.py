@@ -63,7 +63,7 @@ def _roots(roots: Sequence[Path]) -> Iterator[str]:
 
 
 def _report_paths(options: argparse.Namespace) -> dict[str, Path]:
-    """Where each kind of report goes; the kinds are keys of `gate.reports.REPORTS`."""
+    """Where each kind of report goes; the kinds are keys of `gate.reports.registry.REPORTS`."""
     junit = "junit-strict" if options.junit_dialect == "strict" else "junit"
     named = {junit: options.junit_path, "json": options.json_path, "summary": options.summary_path}
     defaults = {junit: "junit.xml", "json": "report.json", "summary": "summary.md"}

@@ -71,10 +71,11 @@ class _Walk:
     def tree(self) -> Folder:
         root_id = h5g.open(self.file.id, b"/")
         self._once(int(h5o.get_info(root_id).addr), "/")
-        root = Folder("", self._attributes(root_id, "/"))
-        pending = [(root, root_id, 1)]
+        root = Folder("", self._attributes((), "/"))
+        pending: list[tuple[Folder, tuple[bytes, ...], int]] = [(root, (), 1)]
         while pending:
-            folder, identifier, depth = pending.pop()
+            folder, parts, depth = pending.pop()
+            identifier = self._open(parts)
             if depth > self.limits.max_depth:
                 raise UnsafeFileError(
                     f"{self.file.shown}: groups nest deeper than {self.limits.max_depth} at {quoted(folder.path)}",
@@ -82,13 +83,10 @@ class _Walk:
                 )
             for name, address in self._links(identifier, folder.path):
                 path = f"{folder.path}/{decoded_text(name)}" if folder.path else decoded_text(name)
-                child = self._child(identifier, name, address, path)
-                if isinstance(child, Stored):
-                    folder.children[decoded_text(name)] = child
-                else:
-                    sub = Folder(path, self._attributes(child, path))
-                    folder.children[decoded_text(name)] = sub
-                    pending.append((sub, child, depth + 1))
+                child = self._child(identifier, (*parts, name), address, path)
+                folder.children[decoded_text(name)] = child
+                if isinstance(child, Folder):
+                    pending.append((child, (*parts, name), depth + 1))
         self._refuse_overlaps()
         return root
 
@@ -132,16 +130,20 @@ class _Walk:
             "weight files have no links: save the model again, or do not trust the file",
         )
 
-    def _child(self, identifier: Any, name: bytes, address: int, path: str) -> Any:
+    def _open(self, parts: tuple[bytes, ...]) -> Any:
+        """The object at a path. Open objects cost HDF5 tens of kilobytes each, so none is kept open."""
+        return h5o.open(self.file.id, b"/".join((b"", *parts)) or b"/")
+
+    def _child(self, identifier: Any, parts: tuple[bytes, ...], address: int, path: str) -> Folder | Stored:
         self._once(address, path)
-        child = h5o.open(identifier, name)
+        child = h5o.open(identifier, parts[-1])
+        attribute = self._attributes(parts, path)
         if isinstance(child, h5g.GroupID):
-            return child
+            return Folder(path, attribute)
         if not isinstance(child, h5d.DatasetID):
             raise UnreadableError(
                 f"{self.file.shown}: {quoted(path)} is neither a group nor a dataset", "save the model again"
             )
-        attribute = self._attributes(child, path)
         with guard(f"{self.file.shown}: dataset {quoted(path)}"):
             data = dataset(
                 child, attribute, self.file.window, f"{self.file.shown}: {quoted(path)}", self.limits, self.types
@@ -184,12 +186,13 @@ class _Walk:
                 )
             end, owner = stop, path
 
-    def _attributes(self, identifier: Any, path: str) -> Callable[[str], Any]:
+    def _attributes(self, parts: tuple[bytes, ...], path: str) -> Callable[[str], Any]:
         """How to read one attribute of an object: None when absent, else what h5py makes of it."""
 
         def read(name: str) -> Any:
             with guard(f"{self.file.shown}: attribute {quoted(name)} of {quoted(path)}"):
                 encoded = name.encode()
+                identifier = self._open(parts)
                 if not h5a.exists(identifier, encoded):
                     return None
                 return self._value(h5a.open(identifier, encoded), name, path)

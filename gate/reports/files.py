@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gate.errors import ReportError
-from gate.reports import REPORTS, Report
+from gate.reports.registry import REPORTS, Report
 from gate.reports.summary import LIMIT, summary
 from gate.results import RunResult
 

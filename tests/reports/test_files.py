@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gate.errors import ReportError
-from gate.reports import REPORTS
 from gate.reports.files import ReportFiles, write_atomically
 from gate.reports.junit import junit_xml
+from gate.reports.registry import REPORTS
 from gate.reports.summary import LIMIT
 from gate.results import CheckResult, Outcome
 from reports.samples import HOSTILE, hostile_run, mixed, model, passed, run, values

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import gate.reports
-from gate.reports import REPORTS
+from gate.reports.registry import REPORTS
 from reports.samples import mixed
 
 
