@@ -7,7 +7,7 @@ by element, `not (|actual - expected| <= atol + rtol * |expected|)`, so that NaN
 
 import ctypes
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -113,20 +113,32 @@ def compare(
         raise ValueError(f"shapes differ: {actual.shape} and {expected.shape}")
     flat_actual, flat_expected = actual.reshape(-1), expected.reshape(-1)
     stop = flat_actual.size if stop is None else stop
-    same_dtype = actual.dtype == expected.dtype
     width = max(1, actual.dtype.itemsize, expected.dtype.itemsize)
     floating = is_floating(actual.dtype)
+    same = _byte_comparison(flat_actual, flat_expected)
     parts = [Measurement(elements=stop - start)]
     for low, high in _ranges(start, stop, BLOCK_BYTES // width):
-        a, e = flat_actual[low:high], flat_expected[low:high]
+        equal = same(low, high)
+        a = flat_actual[low:high]
         all_finite = not floating or bool(finite(a).all())
-        if same_dtype and all_finite and _same_bytes(a, e):
+        if equal and all_finite:
             continue
+        e = flat_expected[low:high]
         for i, j in _ranges(0, high - low, DETAIL_BYTES // width):
             parts.append(_compare_block(a[i:j], e[i:j], criterion, low + i))
         if not all_finite:
             parts.append(_count_special(a, low))
     return reduce(Measurement.__add__, parts)
+
+
+def _byte_comparison(a: NDArray[Any], e: NDArray[Any]) -> Callable[[int, int], bool]:
+    """Tells for a range of elements whether the bytes of two flat arrays are equal."""
+    if a.dtype != e.dtype:
+        return lambda _low, _high: False
+    if a.dtype.kind == "O":  # variable-length texts have no bytes of their own in the array
+        return lambda low, high: bool(np.array_equal(a[low:high], e[low:high]))
+    a_at, e_at, width = a.ctypes.data, e.ctypes.data, a.dtype.itemsize
+    return lambda low, high: _memcmp(a_at + low * width, e_at + low * width, (high - low) * width) == 0
 
 
 def _ranges(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
@@ -145,17 +157,6 @@ def scan(actual: NDArray[Any], start: int = 0, stop: int | None = None) -> Measu
             if not finite(block).all():
                 parts.append(_count_special(block, low))
     return reduce(Measurement.__add__, parts)
-
-
-def same_bits(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Whether two C-contiguous arrays have one shape, one dtype and the same bytes (NaN equals NaN, 0.0 not -0.0)."""
-    return a.shape == b.shape and a.dtype == b.dtype and _same_bytes(a, b)
-
-
-def _same_bytes(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    if a.dtype.kind == "O":  # variable-length texts have no bytes of their own in the array
-        return bool(np.array_equal(a, b))
-    return a.nbytes == b.nbytes and (a.nbytes == 0 or _memcmp(a.ctypes.data, b.ctypes.data, a.nbytes) == 0)
 
 
 def _unequal_bits(a: NDArray[Any], e: NDArray[Any]) -> NDArray[np.bool_]:

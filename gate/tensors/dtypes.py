@@ -43,6 +43,8 @@ def widen(block: NDArray[Any]) -> NDArray[Any]:
 
 def finite(block: NDArray[Any]) -> NDArray[np.bool_]:
     """Per element, whether it is neither NaN nor infinite; True for all that is no float."""
+    if block.dtype.kind in "fc":
+        return np.asarray(np.isfinite(block))
     if not is_floating(block.dtype):
         return np.ones(block.shape, np.bool_)
     if block.dtype.name == "bfloat16":  # the upper half of a float32: all exponent bits set is NaN or infinite

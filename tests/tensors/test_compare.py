@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gate.tensors import compare as kernel
-from gate.tensors.compare import Criterion, compare, same_bits, scan
+from gate.tensors.compare import Criterion, compare, scan
 from gate.tensors.tolerance import EXACT, Tolerance
 
 TIGHT = Criterion(Tolerance(1e-6, 1e-8))
@@ -183,10 +183,3 @@ def test_denormals_are_numbers() -> None:
     tiny = np.array([1e-45], np.float32)
     assert compare(tiny, np.zeros(1, np.float32), Criterion(EXACT)).violating == 1
     assert scan(tiny).nan == 0
-
-
-def test_same_bits() -> None:
-    nan = f32(math.nan)
-    assert same_bits(nan, nan.copy())
-    assert not same_bits(f32(0.0), f32(-0.0))
-    assert not same_bits(f32(1.0), f32(1.0).astype(np.float64))
