@@ -21,6 +21,7 @@ from gate.formats import open_weights
 from gate.plan import ModelPlan
 from gate.position import Position
 from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
+from gate.tensors.default_names import align, renumbered
 from gate.tensors.pairing import Pairing, rewrite
 from gate.tensors.weightset import Group, Tensor, WeightSet
 from gate.workspace import Workspace
@@ -74,7 +75,10 @@ class Run:
             so_far = _not_run(plan)
             step(plan.name, READ)
             start = perf_counter()
-            subject, read = self._read(plan, files)
+            try:
+                subject, read = self._read(plan, files)
+            except Exception as error:  # noqa: BLE001 - as in `_guarded`
+                subject, read = None, _unreadable(plan.weights, defect(error), plan.positions.get("weights"))
             so_far = _put(so_far, replace(read, seconds=perf_counter() - start))
             yield so_far
             if subject is None:
@@ -118,10 +122,12 @@ class Run:
 
 def _subject(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None, threads: int) -> Subject:
     theirs = rewrite(reference.tensors, plan.renames) if reference else {}
+    names = align(candidate.tensors, theirs)
+    theirs = {names[name]: tensor for name, tensor in theirs.items()}
     return Subject(
         candidate=candidate,
         reference=reference,
-        pairing=Pairing(_grouped(candidate.tensors, plan.groups), _grouped(theirs, plan.groups)),
+        pairing=Pairing(_grouped(candidate.tensors, plan.groups), _grouped(theirs, plan.groups), renumbered(names)),
         rules=plan.rules,
         groups=plan.groups,
         digest=plan.digest,
@@ -176,7 +182,9 @@ def _described(weights: WeightSet) -> str:
 
 def _reader_notes(subject: Subject) -> tuple[str, ...]:
     theirs = tuple(f"reference: {note}" for note in subject.reference.notes) if subject.reference else ()
-    return (*subject.candidate.notes, *theirs)
+    renumbered = ", ".join(subject.pairing.renumbered)
+    paired = (f"default layer names, paired in order: the reference's {renumbered}",) if renumbered else ()
+    return (*subject.candidate.notes, *theirs, *paired)
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -28,6 +28,8 @@ def check_digest(subject: Subject) -> CheckResult:
 def digest_of(files: Iterable[Path]) -> str:
     """`sha256:…` of one file's bytes; of several, of the lines that `sha256sum` prints for them, sorted by name."""
     digests = {path.name: _sha256(path) for path in files}
+    if not digests:
+        raise ValueError("a digest of no files would say nothing")
     if len(digests) == 1:
         return f"sha256:{next(iter(digests.values()))}"
     lines = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))

@@ -9,6 +9,7 @@ import numpy as np
 from gate.checks.interface import Subject, result, unreadable
 from gate.checks.wording import counted, number, place, rounded_up, share
 from gate.errors import UnreadableError
+from gate.position import Position
 from gate.results import CheckResult, Coverage, Finding
 from gate.tensors.compare import Criterion, Measurement, Mismatch, compare
 from gate.tensors.diagnose import Diagnosis, explain_value
@@ -24,6 +25,8 @@ def check_values(subject: Subject) -> CheckResult:
     """Judges every tensor that has something to be compared with: the reference's, or values in the manifest."""
     findings = [finding for name in subject.judged for finding in _judge(subject, name)]
     covered = coverage(subject)
+    if not covered.compared and _meant_to_compare(subject):
+        findings.append(_nothing_compared(subject))
     return result("values", _summary(subject, covered, findings), findings, covered.compared, _position(subject))
 
 
@@ -40,7 +43,20 @@ def coverage(subject: Subject) -> Coverage:
     )
 
 
-def _position(subject: Subject) -> Any:
+def _meant_to_compare(subject: Subject) -> bool:
+    return any(subject.expectations[name].expect in _COMPARED for name in subject.judged)
+
+
+def _nothing_compared(subject: Subject) -> Finding:
+    return Finding(
+        "nothing-compared",
+        "no value was compared: no tensor of the file has its like in the reference",
+        hint="compare the names with `weight-gate list`, and bring them together with `names`",
+        position=_position(subject),
+    )
+
+
+def _position(subject: Subject) -> Position | None:
     return subject.positions.get("reference") or subject.positions.get("weights")
 
 
@@ -67,8 +83,8 @@ def _summary(subject: Subject, covered: Coverage, findings: list[Finding]) -> st
         part = share(covered.compared_bytes, covered.bytes)
         text = f"{covered.compared:,} of {counted(covered.tensors, 'tensor')}, {part} of bytes compared"
         text += f"; {covered.identical:,} identical bit for bit"
-    if findings:
-        text += f"; {counted(len({finding.tensor for finding in findings}), 'tensor')} not as expected"
+    if tensors := {finding.tensor for finding in findings if finding.tensor is not None}:
+        text += f"; {counted(len(tensors), 'tensor')} not as expected"
     elif slack := _widest(subject):
         text += f"; {slack}"
     return text

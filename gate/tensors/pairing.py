@@ -27,6 +27,7 @@ class Pairing:
 
     candidate: Mapping[str, Tensor]
     reference: Mapping[str, Tensor]
+    renumbered: tuple[str, ...] = ()  # what `gate.tensors.default_names` did to the reference's names
 
     @property
     def both(self) -> tuple[str, ...]:

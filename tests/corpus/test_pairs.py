@@ -1,7 +1,6 @@
 """Pairs of real models of which the answer is known."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +12,6 @@ pytestmark = pytest.mark.corpus
 FOLDER = "idaes/core/surrogate/tests/data/keras_models"
 REGRESSORS = [f"{name}_{act}" for name in ("PT_data_2_10_10_2", "T_data_1_10_10_2") for act in ("relu", "sigmoid")]
 
-# The number of the first of three dense layers, as the model's configuration names them.
-FIRST_LAYER = dict(zip(REGRESSORS, (9, 6, 3, 0), strict=True))
-
 
 def states(table: str) -> list[str]:
     """What `diff` says of each tensor."""
@@ -23,47 +19,13 @@ def states(table: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", REGRESSORS)
-def test_weights_file_and_its_twin_agree_bit_for_bit(name: str, corpus: Corpus, tmp_path: Path) -> None:
-    """The weights file has no layer names, only positions: rename rules say which is which."""
+def test_weights_file_and_its_twin_agree_bit_for_bit(name: str, corpus: Corpus) -> None:
+    """The weights file has no layer names, only positions; default names are paired in the model's order."""
     weights = corpus("idaes-pse==2.13.0", f"{FOLDER}/{name}.weights.h5")
-    names = [f"    - {{from: '^{layer(number, name)}/', to: '{layer(number)}/'}}" for number in range(3)]
-    manifest = tmp_path / "weight-gate.yml"
-    manifest.write_text(
-        "\n".join(
-            [
-                "version: 1",
-                "models:",
-                f"  - weights: {weights}",
-                f"    reference: {weights.with_name(f'{name}.keras')}",
-                "    tensors: [{match: '**', expect: identical}]",
-                *(["    names:", *names] if FIRST_LAYER[name] else []),
-            ]
-        )
-    )
-    result = run_gate("check", manifest, "--root", weights.parent, "--no-reports")
+    result = run_gate("diff", weights.with_name(f"{name}.keras"), weights, "--identical")
     assert result.returncode == 0, result.stdout + result.stderr
+    assert states(result.stdout) == ["identical"] * 6
     assert "6 of 6 tensors, 100 % of bytes compared; 6 bit for bit equal" in result.stdout
-
-
-def layer(number: int, name: str | None = None) -> str:
-    """The name of one of three dense layers: as in the configuration of the model `name`, or by position."""
-    number += FIRST_LAYER[name] if name else 0
-    return f"dense_{number}" if number else "dense"
-
-
-def test_weights_file_and_its_twin_agree_where_positions_are_names(corpus: Corpus) -> None:
-    weights = corpus("idaes-pse==2.13.0", f"{FOLDER}/T_data_1_10_10_2_sigmoid.weights.h5")
-    result = run_gate("diff", weights.with_name("T_data_1_10_10_2_sigmoid.keras"), weights, "--identical")
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_other_names_are_red_and_the_report_says_what_to_do(corpus: Corpus) -> None:
-    """Never paired by content, however equal: that would hide a swap."""
-    weights = corpus("idaes-pse==2.13.0", f"{FOLDER}/PT_data_2_10_10_2_relu.weights.h5")
-    result = run_gate("diff", weights.with_name("PT_data_2_10_10_2_relu.keras"), weights)
-    assert result.returncode == 1, result.stdout + result.stderr
-    assert sorted(states(result.stdout)) == ["missing"] * 6 + ["unexpected"] * 6
-    assert "`names` rule" in result.stdout
 
 
 @pytest.mark.parametrize("name", REGRESSORS)
