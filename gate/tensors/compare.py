@@ -19,7 +19,9 @@ from gate.tensors.dtypes import finite, is_floating, is_number, widen
 from gate.tensors.tolerance import EXACT, Tolerance
 
 BLOCK_BYTES = 256 * 1024
-DETAIL_BYTES = 64 * 1024  # blocks that need arithmetic are cut up once more: float64 takes twice the room and more
+# Elements that are compared by arithmetic at a time: their float64 copies (64 KiB) stay in the cache, and below the
+# size from which malloc maps fresh pages for every temporary.
+DETAIL_ELEMENTS = 8 * 1024
 EXAMPLES = 5
 
 _memcmp = ctypes.CDLL(None).memcmp
@@ -124,7 +126,7 @@ def compare(
         if equal and all_finite:
             continue
         e = flat_expected[low:high]
-        for i, j in _ranges(0, high - low, DETAIL_BYTES // width):
+        for i, j in _ranges(0, high - low, DETAIL_ELEMENTS):
             parts.append(_compare_block(a[i:j], e[i:j], criterion, low + i))
         if not all_finite:
             parts.append(_count_special(a, low))
@@ -184,15 +186,13 @@ def _compare_block(a: NDArray[Any], e: NDArray[Any], criterion: Criterion, offse
     if not (is_number(a.dtype) and is_number(e.dtype)):
         return _collect_texts(a, e, unequal, offset)
     exact = not (is_floating(a.dtype) or is_floating(e.dtype))
-    tolerance = EXACT if exact or criterion.bitwise else criterion.tolerance
     with np.errstate(all="ignore"):
         wide_a, wide_e = widen(a), widen(e)
+        tolerance = EXACT if exact or criterion.bitwise else criterion.tolerance
         distance = _Distance(np.abs(wide_a - wide_e), np.abs(wide_e), tolerance)
-        if exact or criterion.bitwise:
-            holds = ~unequal
-        else:
-            holds = (distance.difference <= distance.allowed) & np.isfinite(wide_a) & np.isfinite(wide_e)
-        if not exact:
+        # An infinite expected value allows nothing: its excess is NaN.
+        holds = ~unequal if exact or criterion.bitwise else distance.excess <= 0
+        if not exact and not (np.isfinite(wide_a).all() and np.isfinite(wide_e).all()):
             holds = _judge_special(holds, unequal, wide_a, wide_e, criterion)
             distance.settle(holds)
         return _collect(a, e, unequal, ~holds, distance, offset)
@@ -206,6 +206,7 @@ class _Distance:
         self.magnitude = magnitude
         self.tolerance = tolerance
         self.allowed = tolerance.atol + tolerance.rtol * magnitude
+        self.excess = difference - self.allowed
 
     def settle(self, holds: NDArray[np.bool_]) -> None:
         """Gives elements whose distance is no number one: none where they hold all the same, else an infinite one."""
@@ -213,6 +214,7 @@ class _Distance:
         if special.any():
             self.difference[special] = np.where(holds[special], 0.0, np.inf)
             self.magnitude[special & holds] = 0.0
+            self.excess[special] = np.where(holds[special], 0.0, np.inf)
 
     def needed(self) -> tuple[float, float]:
         """The smallest atol at the given rtol, and rtol at the given atol, that let all elements hold.
@@ -224,7 +226,7 @@ class _Distance:
         farther = self.difference * (1 + slack)
         atol = np.max(farther - (self.tolerance.rtol * (1 - slack)) * self.magnitude)
         rest = farther - self.tolerance.atol * (1 - slack)
-        rtol = np.max(np.divide(rest, self.magnitude, out=np.where(rest > 0, np.inf, 0.0), where=self.magnitude > 0))
+        rtol = np.fmax.reduce(rest / self.magnitude)  # infinite where nothing of nothing is asked; 0 / 0 is no matter
         return _or_infinite(atol), _or_infinite(rtol * (1 + slack))
 
 
@@ -265,13 +267,11 @@ def _collect(
     def mismatch(i: int) -> Mismatch:
         return Mismatch(offset + i, a[i].item(), e[i].item(), float(distance.difference[i]), float(distance.allowed[i]))
 
-    excess = distance.difference - distance.allowed
-    excess[np.isnan(excess)] = np.inf  # infinitely far from what allows infinitely much
     needed_atol, needed_rtol = distance.needed()
     return Measurement(
         unequal=different,
         violating=int(at.size),
-        worst=mismatch(int(np.argmax(excess))),
+        worst=mismatch(int(np.argmax(distance.excess))),
         first=tuple(mismatch(int(i)) for i in at[:EXAMPLES]),
         max_difference=largest,
         needed_atol=needed_atol,

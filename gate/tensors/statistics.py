@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gate.tensors.compare import BLOCK_BYTES
+from gate.tensors.compare import DETAIL_ELEMENTS
 from gate.tensors.dtypes import is_real
 
 # What may stand in a manifest, in the order of reports.
@@ -88,7 +88,7 @@ def statistics(array: NDArray[Any]) -> Statistics:
     if not is_real(array.dtype):
         raise TypeError(f"statistics need real numbers, not {array.dtype.name}")
     flat = array.reshape(-1)
-    step = BLOCK_BYTES // array.dtype.itemsize
+    step = DETAIL_ELEMENTS
     with np.errstate(all="ignore"):
         blocks = (_of_block(flat[low : low + step].astype(np.float64)) for low in range(0, flat.size, step))
         return _finish(reduce(_Moments.__add__, blocks, _Moments()))

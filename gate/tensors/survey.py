@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gate.errors import UnreadableError
 from gate.tensors.compare import Criterion, Measurement, compare, scan
+from gate.tensors.malloc import keep_freed_memory
 from gate.tensors.weightset import Tensor
 
 EXACTLY = Criterion()
@@ -37,6 +38,7 @@ _Piece = tuple[Job, int, int]
 
 def measure(jobs: Iterable[Job], threads: int) -> dict[str, Measured]:
     """The measurement of each job by its key; an error where a tensor could not be read."""
+    keep_freed_memory()
     results: dict[str, Measured] = {}
     jobs = list(jobs)
     for job in jobs:

@@ -23,7 +23,7 @@ FLOATS = [np.float16, np.float32, np.float64, ml_dtypes.bfloat16, ml_dtypes.floa
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several blocks even for small arrays, so that merging is tested too."""
     monkeypatch.setattr(kernel, "BLOCK_BYTES", 64)
-    monkeypatch.setattr(kernel, "DETAIL_BYTES", 16)
+    monkeypatch.setattr(kernel, "DETAIL_ELEMENTS", 4)
 
 
 def f32(*values: float) -> np.ndarray[Any, Any]:

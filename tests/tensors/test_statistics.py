@@ -16,7 +16,7 @@ from gate.tensors.statistics import STATISTICS, statistics
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BLOCK_BYTES", 128)
+    monkeypatch.setattr(module, "DETAIL_ELEMENTS", 32)
 
 
 def independent(array: Any) -> dict[str, float]:
