@@ -9,15 +9,17 @@ from typing import IO
 from gate.errors import GateError, UnreadableError, UnsafeFileError
 from gate.formats import numpy_array
 from gate.formats.hdf5_tree import is_hdf5
-from gate.formats.interface import HEAD_BYTES, Limits, Reader, Source
+from gate.formats.interface import Reader
 from gate.formats.keras_archive import KerasArchive
 from gate.formats.keras_legacy import KerasLegacy
 from gate.formats.keras_sharded import KerasSharded
 from gate.formats.keras_weights import KerasWeights
+from gate.formats.limits import Limits
 from gate.formats.numpy_archive import NumpyArchive
 from gate.formats.pointers import CHECKPOINT_HINT, TABLE_MAGIC, folder, missing, refuse_pointer
 from gate.formats.safetensors import Safetensors
 from gate.formats.seam import guard
+from gate.formats.source import HEAD_BYTES, Source
 from gate.formats.text import printable, quoted
 from gate.tensors.weightset import WeightSet
 

@@ -19,7 +19,7 @@ from gate.errors import UnreadableError, UnsafeFileError
 from gate.formats.hdf5_data import TypeCache, dataset
 from gate.formats.hdf5_heap import CheckedWindow
 from gate.formats.hdf5_tree import Dataset, Folder, Stored
-from gate.formats.interface import Limits
+from gate.formats.limits import Limits
 from gate.formats.mapping import Window
 from gate.formats.seam import DAMAGED, guard
 from gate.formats.text import decoded_text, quoted, size

@@ -16,7 +16,7 @@ from h5py import h5d, h5s, h5t
 from gate.errors import UnreadableError, UnsafeFileError
 from gate.formats.dtypes import EXTENDED, extended
 from gate.formats.hdf5_tree import Dataset
-from gate.formats.interface import Limits
+from gate.formats.limits import Limits
 from gate.formats.mapping import Window, empty
 from gate.formats.seam import DAMAGED, guard
 from gate.formats.spool import decoded, kept

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 
 from gate.errors import UnreadableError
 from gate.formats.hdf5_tree import Folder
-from gate.formats.interface import Reader, Source
+from gate.formats.interface import Reader
 from gate.formats.keras_config import LayerConfig, layer_config
 from gate.formats.keras_sharded import refuse_missing_groups, shard_files, shard_map
 from gate.formats.keras_weights import weight_set
 from gate.formats.mapping import MappedFile, Window
+from gate.formats.source import Source
 from gate.formats.spool import spooled
 from gate.formats.strict_json import parsed
 from gate.formats.text import quoted

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gate.formats.interface import Limits
+from gate.formats.limits import Limits
 
 
 @dataclass(frozen=True, eq=False)

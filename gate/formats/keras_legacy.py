@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from gate.errors import UnreadableError
 from gate.formats.hdf5_tree import Folder, Stored, is_hdf5
-from gate.formats.interface import Reader, Source
+from gate.formats.interface import Reader
 from gate.formats.keras_config import LayerConfig, chains_below, layer_config
 from gate.formats.keras_names import GUESSED_BFLOAT16, distinct
+from gate.formats.source import Source
 from gate.formats.strict_json import parsed
 from gate.formats.text import quoted, text_of, texts_of
 from gate.tensors.weightset import Group, Tensor, WeightSet

@@ -12,9 +12,9 @@ from typing import Any
 
 from gate.errors import UnreadableError
 from gate.formats.hdf5_tree import Folder, Stored
-from gate.formats.interface import Limits
 from gate.formats.keras_config import LayerConfig, by_stored_key, snake_case
 from gate.formats.keras_variables import class_of_key, known_class, made_by, variable_names
+from gate.formats.limits import Limits
 from gate.formats.text import natural, quoted, text_of
 from gate.tensors.weightset import Group, Tensor
 

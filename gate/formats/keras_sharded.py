@@ -7,10 +7,11 @@ from pathlib import Path
 
 from gate.errors import MissingFileError, UnreadableError, UnsafeFileError
 from gate.formats.hdf5_tree import Folder, is_hdf5
-from gate.formats.interface import HEAD_BYTES, Reader, Source
+from gate.formats.interface import Reader
 from gate.formats.keras_weights import weight_set
 from gate.formats.mapping import MappedFile, Window
 from gate.formats.pointers import refuse_pointer
+from gate.formats.source import HEAD_BYTES, Source
 from gate.formats.strict_json import parsed
 from gate.formats.text import natural, quoted
 from gate.tensors.weightset import WeightSet

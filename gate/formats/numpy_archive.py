@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from gate.errors import UnreadableError
-from gate.formats.interface import Limits, Reader, Source
+from gate.formats.interface import Reader
+from gate.formats.limits import Limits
 from gate.formats.mapping import MappedFile, empty
 from gate.formats.numpy_array import HEADER_LIMIT, ArrayHeader, header
 from gate.formats.seam import DAMAGED
+from gate.formats.source import Source
 from gate.formats.spool import decoded, kept, spooled
 from gate.formats.text import quoted, size
 from gate.formats.zip_members import SIGNATURES, Member, Members

@@ -12,8 +12,9 @@ import numpy as np
 
 from gate.errors import UnreadableError
 from gate.formats.dtypes import EXTENDED, extended
-from gate.formats.interface import Reader, Source
+from gate.formats.interface import Reader
 from gate.formats.mapping import empty
+from gate.formats.source import Source
 from gate.formats.strict_json import parsed
 from gate.formats.text import quoted, size
 from gate.tensors.weightset import Tensor, WeightSet

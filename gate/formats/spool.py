@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from gate.errors import UnreadableError
-from gate.formats.interface import Limits
+from gate.formats.limits import Limits
 from gate.formats.mapping import empty
 from gate.formats.text import size
 from gate.tensors.weightset import Array

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gate.errors import UnreadableError, UnsafeFileError
-from gate.formats.interface import Limits
+from gate.formats.limits import Limits
 from gate.formats.mapping import MappedFile, Window
 from gate.formats.seam import DAMAGED, guard
 from gate.formats.text import quoted, size
