@@ -10,7 +10,7 @@ from gate.position import Position
 from gate.results import CheckResult, Finding, Outcome
 from gate.tensors.compare import Criterion
 from gate.tensors.diagnose import Library
-from gate.tensors.dtypes import is_real
+from gate.tensors.dtypes import is_number, is_real
 from gate.tensors.pairing import Pairing
 from gate.tensors.rules import Expect, Expectation, Rules
 from gate.tensors.survey import Job, Measured, measure
@@ -92,7 +92,9 @@ class Subject:
 
     def _comparable(self, name: str) -> bool:
         actual, expected = self.pairing.candidate[name], self.pairing.reference[name]
-        dtype_accepted = actual.dtype == expected.dtype or self.expectations[name].dtype is not None
+        dtype_accepted = actual.dtype == expected.dtype or (
+            self.expectations[name].dtype is not None and is_number(actual.dtype) == is_number(expected.dtype)
+        )
         return actual.shape == expected.shape and dtype_accepted
 
     def _job(self, name: str) -> Job:

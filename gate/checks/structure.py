@@ -34,9 +34,8 @@ def _judge(subject: Subject, name: str) -> Iterator[Finding]:
     if name not in subject.pairing.candidate:
         yield from _judge_missing(subject, name)
         return
-    yield from _judge_presence(subject, name)
-    yield from _judge_shape(subject, name)
-    yield from _judge_dtype(subject, name)
+    findings = [*_judge_presence(subject, name), *_judge_shape(subject, name), *_judge_dtype(subject, name)]
+    yield from findings or _judge_comparable(subject, name)
 
 
 def _judge_missing(subject: Subject, name: str) -> Iterator[Finding]:
@@ -104,6 +103,22 @@ def _judge_presence(subject: Subject, name: str) -> Iterator[Finding]:
             hint="if it was added on purpose, add a rule with `expect: new`",
             severity=float(tensor.size),
             position=position,
+        )
+
+
+def _judge_comparable(subject: Subject, name: str) -> Iterator[Finding]:
+    """A rule that states the file's own shape or dtype accepts it; that its values then go uncompared has to be said."""
+    expect = subject.expectations[name].expect
+    if expect not in {Expect.CLOSE, Expect.IDENTICAL} or name not in subject.pairing.reference:
+        return
+    if name not in subject.comparable:
+        actual, expected = subject.pairing.candidate[name], subject.pairing.reference[name]
+        yield Finding(
+            "not-comparable",
+            f"values cannot be compared: the file has {kind_of(actual)}, the reference {kind_of(expected)}",
+            tensor=name,
+            hint="if the tensor is another one now, say so in its rule: `expect: changed`",
+            position=subject.position(name, "shape", "dtype", "expect"),
         )
 
 

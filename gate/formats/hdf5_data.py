@@ -7,6 +7,7 @@ built in) or follow a pointer (variable length, references) is refused.
 
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -40,6 +41,29 @@ _FILTERS = {
 TypeCache = dict[bytes, np.dtype[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """One dataset with elements, as its header declares it."""
+
+    identifier: Any  # h5py's
+    dtype: np.dtype[Any]  # the tensor's
+    stored: np.dtype[Any]  # the bytes' in the file
+    shape: tuple[int, ...]
+    guessed: bool
+    window: Window
+    where: str
+    limits: Limits
+
+    @property
+    def length(self) -> int:
+        """Bytes of data."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    def decoder(self, fill: Callable[[Array], None]) -> Callable[[], Array]:
+        """A reader that has `fill` decode the data."""
+        return lambda: decoded(self.dtype, self.shape, fill, self.limits)
+
+
 def dataset(
     identifier: Any, attribute: Callable[[str], Any], window: Window, where: str, limits: Limits, types: TypeCache
 ) -> Dataset:
@@ -64,113 +88,86 @@ def dataset(
     if length == 0:
         empty(dtype, shape)  # refuses dimensions that no array can have
         return Dataset(dtype, shape, lambda: empty(dtype, shape), guessed=guessed)
+    declared = _Declared(identifier, dtype, stored, shape, guessed, window, where, limits)
     if layout == h5d.CHUNKED:
-        return _chunked(identifier, dtype, stored, shape, guessed, window, where, limits)
+        return _chunked(declared)
     if layout == h5d.COMPACT:
-        return _compact(identifier, dtype, stored, shape, guessed, where, limits)
+        return _compact(declared)
     if layout != h5d.CONTIGUOUS:
         raise UnreadableError(f"{where} has an unknown storage layout", DAMAGED)
-    return _contiguous(identifier, dtype, stored, shape, guessed, window, where, limits)
+    return _contiguous(declared)
 
 
-def _contiguous(
-    identifier: Any,
-    dtype: np.dtype[Any],
-    stored: np.dtype[Any],
-    shape: tuple[int, ...],
-    guessed: bool,
-    window: Window,
-    where: str,
-    limits: Limits,
-) -> Dataset:
-    offset = identifier.get_offset()
-    length = prod(shape) * dtype.itemsize
+def _contiguous(d: _Declared) -> Dataset:
+    offset = d.identifier.get_offset()
     # Storage, not only the offset: HDF5 has offsets for data that it never allocated.
-    if offset is None or identifier.get_storage_size() == 0:
-        raise _never_written(where)
-    if offset + length > window.length:
+    if offset is None or d.identifier.get_storage_size() == 0:
+        raise _never_written(d.where)
+    if offset + d.length > d.window.length:
         raise UnreadableError(
-            f"{where} should hold {size(length)} at byte {offset}, and the file ends at {window.length}",
+            f"{d.where} should hold {size(d.length)} at byte {offset}, and the file ends at {d.window.length}",
             "the file is cut short: fetch it again",
         )
-    extents = ((offset, length),)
-    if stored.kind == "V" or stored.isnative:
-        return Dataset(dtype, shape, lambda: window.array(offset, dtype, shape), extents, 0, guessed)
+    extents = ((offset, d.length),)
+    if d.stored.kind == "V" or d.stored.isnative:
+        return Dataset(d.dtype, d.shape, lambda: d.window.array(offset, d.dtype, d.shape), extents, 0, d.guessed)
 
     def fill(target: Array) -> None:
-        source = window.array(offset, stored, shape).reshape(-1)
+        source = d.window.array(offset, d.stored, d.shape).reshape(-1)
         flat = target.reshape(-1)
-        step = max(1, limits.piece_bytes // dtype.itemsize)
+        step = max(1, d.limits.piece_bytes // d.dtype.itemsize)
         for start in range(0, source.size, step):
             flat[start : start + step] = source[start : start + step]
 
-    return Dataset(dtype, shape, kept(lambda: decoded(dtype, shape, fill, limits)), extents, length, guessed)
+    return Dataset(d.dtype, d.shape, kept(d.decoder(fill)), extents, d.length, d.guessed)
 
 
-def _compact(
-    identifier: Any,
-    dtype: np.dtype[Any],
-    stored: np.dtype[Any],
-    shape: tuple[int, ...],
-    guessed: bool,
-    where: str,
-    limits: Limits,
-) -> Dataset:
-    if prod(shape) * dtype.itemsize > limits.small_bytes:  # the format's own bound is 64 KiB less a header
-        raise UnreadableError(f"{where} is too large for the compact layout it declares", DAMAGED)
+def _compact(d: _Declared) -> Dataset:
+    if d.length > d.limits.small_bytes:  # the format's own bound is 64 KiB less a header
+        raise UnreadableError(f"{d.where} is too large for the compact layout it declares", DAMAGED)
 
     def fill(target: Array) -> None:
-        with guard(where):
-            _read_block(identifier, stored, target, None)
+        with guard(d.where):
+            _read_block(d.identifier, d.stored, target, None)
 
-    return Dataset(dtype, shape, lambda: decoded(dtype, shape, fill, limits), (), prod(shape) * dtype.itemsize, guessed)
+    return Dataset(d.dtype, d.shape, d.decoder(fill), (), d.length, d.guessed)
 
 
-def _chunked(
-    identifier: Any,
-    dtype: np.dtype[Any],
-    stored: np.dtype[Any],
-    shape: tuple[int, ...],
-    guessed: bool,
-    window: Window,
-    where: str,
-    limits: Limits,
-) -> Dataset:
-    plist = identifier.get_create_plist()
-    filters = _filters(plist, where)
+def _chunked(d: _Declared) -> Dataset:
+    plist = d.identifier.get_create_plist()
+    filters = _filters(plist, d.where)
     chunk = tuple(int(length) for length in plist.get_chunk())
-    chunk_bytes = prod(chunk) * dtype.itemsize
-    if len(chunk) != len(shape) or min(chunk) < 1:
-        raise UnreadableError(f"{where} has chunks of another rank than its own", DAMAGED)
-    if chunk_bytes > limits.max_chunk_bytes:
+    chunk_bytes = prod(chunk) * d.dtype.itemsize
+    if len(chunk) != len(d.shape) or min(chunk) < 1:
+        raise UnreadableError(f"{d.where} has chunks of another rank than its own", DAMAGED)
+    if chunk_bytes > d.limits.max_chunk_bytes:
         raise UnsafeFileError(
-            f"{where} is stored in chunks of {size(chunk_bytes)}; {size(limits.max_chunk_bytes)} is the limit",
+            f"{d.where} is stored in chunks of {size(chunk_bytes)}; {size(d.limits.max_chunk_bytes)} is the limit",
             "save the model again without compression or with smaller chunks",
         )
-    expected = prod(-(-length // step) for length, step in zip(shape, chunk, strict=True))
+    expected = prod(-(-length // step) for length, step in zip(d.shape, chunk, strict=True))
     # Every chunk costs an index entry of at least eight bytes, so more than this cannot be there.
-    if expected > window.length // 8:
-        raise _never_written(where)
-    chunks = _chunk_table(identifier)
+    if expected > d.window.length // 8:
+        raise _never_written(d.where)
+    chunks = _chunk_table(d.identifier)
     grid = {tuple(offset) for offset, _, _, _ in chunks}
     if len(grid) != expected or any(
-        at % step or at >= length for offset in grid for at, step, length in zip(offset, chunk, shape, strict=True)
+        at % step or at >= length for offset in grid for at, step, length in zip(offset, chunk, d.shape, strict=True)
     ):
-        raise _never_written(where)
+        raise _never_written(d.where)
 
     def fill(target: Array) -> None:
-        with guard(where):
+        with guard(d.where):
             for offset, mask, start, stored_bytes in chunks:
-                _refuse_bomb(window, filters, mask, start, stored_bytes, chunk_bytes, where)
+                _refuse_bomb(d.window, filters, mask, start, stored_bytes, chunk_bytes, d.where)
                 block = tuple(
-                    slice(at, min(at + step, length)) for at, step, length in zip(offset, chunk, shape, strict=True)
+                    slice(at, min(at + step, length)) for at, step, length in zip(offset, chunk, d.shape, strict=True)
                 )
-                _read_block(identifier, stored, target, block)
+                _read_block(d.identifier, d.stored, target, block)
 
     extents = tuple((start, length) for _, _, start, length in chunks)
-    read = kept(lambda: decoded(dtype, shape, fill, limits))
     # Edge chunks are decoded whole.
-    return Dataset(dtype, shape, read, extents, expected * chunk_bytes, guessed)
+    return Dataset(d.dtype, d.shape, kept(d.decoder(fill)), extents, expected * chunk_bytes, d.guessed)
 
 
 def _chunk_table(identifier: Any) -> list[tuple[tuple[int, ...], int, int, int]]:

@@ -104,3 +104,24 @@ def test_the_day_after_a_waiver_ends_the_tensor_counts_again(tmp_path: Path) -> 
     late = judge(tmp_path / "after", changed, sample(), tensors=rules, today=date(2026, 11, 22))
     assert late.outcome == Outcome.FAILED
     assert "ended after 2026-11-21" in check_of(late, "rules").summary
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        (np.ones((3, 2)), np.ones((2, 3)), {"shape": [2, 3]}),
+        (np.ones(2), np.array(["a", "b"]), {"dtype": "string"}),
+        (np.array([b"a"]), np.array([1]), {"dtype": "int64"}),
+    ],
+)
+def test_a_stated_shape_or_dtype_does_not_leave_values_uncompared(
+    old: Any, new: Any, rule: dict[str, Any], tmp_path: Path
+) -> None:
+    both = sample()
+    (tmp_path / "red").mkdir()
+    (tmp_path / "green").mkdir()
+    red = judge(tmp_path / "red", both | {"t": new}, both | {"t": old}, tensors=[{"match": "t", **rule}])
+    assert kinds(red) == {("t", "not-comparable")}
+    changed = [{"match": "t", "expect": "changed", **rule}]
+    green = judge(tmp_path / "green", both | {"t": new}, both | {"t": old}, tensors=changed)
+    assert kinds(green) == set()
