@@ -107,7 +107,7 @@ def _judge_presence(subject: Subject, name: str) -> Iterator[Finding]:
 
 
 def _judge_comparable(subject: Subject, name: str) -> Iterator[Finding]:
-    """A rule that states the file's own shape or dtype accepts it; that its values then go uncompared has to be said."""
+    """A rule that states the shape or dtype of the file accepts it; that values then go uncompared has to be said."""
     expect = subject.expectations[name].expect
     if expect not in {Expect.CLOSE, Expect.IDENTICAL} or name not in subject.pairing.reference:
         return
