@@ -6,11 +6,11 @@ from datetime import date
 from pathlib import Path
 
 from gate.checks.interface import Subject
-from gate.checks.wording import number
+from gate.checks.wording import distance
 from gate.errors import UnreadableError
 from gate.plan import ModelPlan
 from gate.references.path import PathReference
-from gate.tensors.dtypes import dtype_name
+from gate.tensors.dtypes import dtype_name, is_number
 from gate.tensors.rules import Expect, Rule, Rules
 from gate.tensors.tolerance import Tolerance
 from gate.tensors.weightset import Group
@@ -71,8 +71,5 @@ def _row(subject: Subject, name: str) -> Row:
     if isinstance(found, UnreadableError):
         return Row(name, "unreadable", *kind)
     state = "differs" if found.violating else "identical" if found.identical else "within tolerance"
-    if state == "identical":
-        return Row(name, state, *kind, 0, found.elements, 0.0)
-    return Row(
-        name, state, *kind, found.violating or found.unequal, found.elements, float(number(found.max_difference))
-    )
+    largest = float(distance(found.max_difference)) if is_number(tensor.dtype) else None
+    return Row(name, state, *kind, found.violating or found.unequal, found.elements, largest)

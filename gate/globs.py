@@ -22,10 +22,10 @@ def glob_to_regex(glob: str) -> str:
     while i < len(glob):
         char = glob[i]
         if glob.startswith("**/", i) and (i == 0 or glob[i - 1] == "/"):
-            parts.append("(?:[^/]+/)*")
+            parts.append("(?:[^/]*/)*")
             i += 3
         elif glob[i:] == "**" and (i == 0 or glob[i - 1] == "/"):
-            parts.append(".+")
+            parts.append(".*")
             i += 2
         elif char == "*":
             parts.append("[^/]*")

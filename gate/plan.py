@@ -54,7 +54,7 @@ class ModelPlan:
             return self.checked
         rules = self.rules.all
         wanted = {
-            "rules": bool(rules),
+            "rules": bool(rules) or len(self.groups) > 1,
             "digest": self.digest is not None,
             "structure": self.reference is not None or any(r.shape is not None or r.dtype for r in rules),
             "finite": True,
@@ -119,8 +119,8 @@ def _plan_file(
     weights = file or entry.weights
     positions = {
         key: loaded.position("models", index, key)
-        for key in ("weights", "reference", "digest", "statistics")
-        if key == "weights" or getattr(entry, key) is not None
+        for key in ("weights", "reference", "digest", "statistics", "groups")
+        if key in {"weights", "groups"} or getattr(entry, key) is not None
     }
     reference = None if problem else entry.reference_for(file)
     tolerance = loaded.manifest.defaults.tolerance

@@ -154,8 +154,8 @@ _RANK = (Outcome.ERROR, Outcome.NOT_RUN, Outcome.FAILED, Outcome.PASSED, Outcome
 
 
 def _judged(model: ModelResult) -> bool:
-    """Whether a model was really judged: with a reference, at least one tensor was held against it."""
-    compared = model.reference is None or model.coverage.compared > 0
+    """Whether a model was really judged: with a reference, at least one element was held against it."""
+    compared = model.reference is None or model.coverage.compared_bytes > 0
     return compared and any(check.checked and check.outcome in _JUDGED for check in model.checks)
 
 

@@ -34,6 +34,7 @@ def test_the_smallest_manifest(tmp_path: Path) -> None:
     assert model.positions == {
         "weights": Position("weight-gate.yml", 3, 5),
         "reference": Position("weight-gate.yml", 4, 5),
+        "groups": Position("weight-gate.yml", 3, 5),
     }
 
 

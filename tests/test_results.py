@@ -13,7 +13,7 @@ def run(*models: ModelResult) -> RunResult:
 
 def model(*outcomes: Outcome, checked: int = 3, reference: str | None = None, compared: int = 0) -> ModelResult:
     checks = tuple(CheckResult(f"c{i}", outcome, "s", checked=checked) for i, outcome in enumerate(outcomes))
-    return ModelResult("m", "w", reference, checks, Coverage(tensors=3, compared=compared))
+    return ModelResult("m", "w", reference, checks, Coverage(tensors=3, compared=compared, compared_bytes=4 * compared))
 
 
 @pytest.mark.parametrize(

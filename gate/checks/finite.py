@@ -17,7 +17,8 @@ def check_finite(subject: Subject) -> CheckResult:
     summary += (
         f": {bad} not finite" if findings else ", none found" if not _allowed(subject) else ", none but allowed ones"
     )
-    return result("finite", summary, findings, len(subject.judged), subject.positions.get("weights"))
+    checked = sum(1 for name in subject.judged if subject.pairing.candidate[name].size)
+    return result("finite", summary, findings, checked, subject.positions.get("weights"))
 
 
 def _allowed(subject: Subject) -> bool:

@@ -10,7 +10,7 @@ from gate.position import Position
 from gate.results import CheckResult, Finding, Outcome
 from gate.tensors.compare import Criterion
 from gate.tensors.diagnose import Library
-from gate.tensors.dtypes import is_number, is_real
+from gate.tensors.dtypes import dtype_name, is_number, is_real
 from gate.tensors.pairing import Pairing
 from gate.tensors.rules import Expect, Expectation, Rules
 from gate.tensors.survey import Job, Measured, measure
@@ -70,7 +70,8 @@ class Subject:
 
     def shares_statistics(self, name: str) -> bool:
         """Whether its statistics are compared with the reference's: only real numbers have any."""
-        return bool(self.thresholds) and name in self.comparable and is_real(self.pairing.candidate[name].dtype)
+        sides = [side[name] for side in (self.pairing.candidate, self.pairing.reference) if name in side]
+        return bool(self.thresholds) and len(sides) == 2 and all(is_real(tensor.dtype) for tensor in sides)
 
     def criterion(self, name: str) -> Criterion:
         """When an element of the tensor `name` holds against its reference."""
@@ -92,8 +93,11 @@ class Subject:
 
     def _comparable(self, name: str) -> bool:
         actual, expected = self.pairing.candidate[name], self.pairing.reference[name]
-        dtype_accepted = actual.dtype == expected.dtype or (
-            self.expectations[name].dtype is not None and is_number(actual.dtype) == is_number(expected.dtype)
+        expectation = self.expectations[name]
+        dtype_accepted = dtype_name(actual.dtype) == dtype_name(expected.dtype) or (
+            expectation.dtype is not None
+            and expectation.expect != Expect.IDENTICAL  # bits of two dtypes are never the same
+            and is_number(actual.dtype) == is_number(expected.dtype)
         )
         return actual.shape == expected.shape and dtype_accepted
 
@@ -107,6 +111,7 @@ class Subject:
 Check = Callable[[Subject], CheckResult]
 
 UNREADABLE = "unreadable-tensor"
+UNCHECKABLE = "uncheckable"  # asked for, and not possible with what is there
 
 
 def result(
@@ -119,7 +124,7 @@ def result(
     """A check's result: an error if anything could not be read, else a failure if anything was found."""
     found = tuple(findings)
     outcome = Outcome.FAILED if found else Outcome.PASSED
-    if any(finding.kind == UNREADABLE for finding in found):
+    if any(finding.kind in {UNREADABLE, UNCHECKABLE} for finding in found):
         outcome = Outcome.ERROR
     return CheckResult(check, outcome, summary, found, position, checked)
 

@@ -4,18 +4,20 @@ from gate.checks.interface import Subject
 from gate.checks.wording import counted
 from gate.results import CheckResult, Finding, Outcome
 from gate.tensors.rules import Expect, Rule
+from gate.tensors.weightset import Group
 
 
 def check_rules(subject: Subject) -> CheckResult:
     """An error for every rule that matches no tensor of the compared groups; expired waivers are said."""
-    names = subject.pairing.names
-    everything = {t.name for t in (*subject.candidate, *(subject.reference or ()))}
-    findings = [_idle(rule, subject, everything) for rule in subject.rules.idle(names)]
-    expired = [rule for rule in subject.rules.expired if rule not in subject.rules.idle(names)]
+    idle = subject.rules.idle(subject.pairing.names)
+    findings = [_idle(rule, subject) for rule in idle]
+    findings += [_overruled(rule) for rule in subject.rules.active if rule not in idle and _is_overruled(rule, subject)]
+    findings += [_idle_group(group, subject) for group in sorted(subject.groups) if not _holds(group, subject)]
     summary = f"{counted(len(subject.rules.all), 'rule')}"
-    summary += f", {len(findings)} of them matching no tensor" if findings else ", each matching at least one tensor"
-    for rule in expired:
-        summary += f"; the waiver for {rule.match} ended after {rule.until}, so it is compared again"
+    summary += f"; {len(findings)} without effect" if findings else ", each matching at least one tensor"
+    for rule in subject.rules.expired:
+        if rule not in idle:
+            summary += f"; the rule for {rule.match} ended after {rule.until} and no longer holds"
     return CheckResult(
         "rules",
         Outcome.ERROR if findings else Outcome.PASSED,
@@ -44,15 +46,44 @@ def waivers(subject: Subject) -> tuple[CheckResult, ...]:
     )
 
 
-def _idle(rule: Rule, subject: Subject, everything: set[str]) -> Finding:
-    hidden = sorted(name for name in everything if rule.matches(name))
+def _idle(rule: Rule, subject: Subject) -> Finding:
+    tensors = (*subject.candidate, *(subject.reference or ()))
+    hidden = [t for t in tensors if t.group not in subject.groups and rule.matches(t.name)]
     if hidden:
-        group = hidden[0].split("/")[0]
         hint = (
-            f"it matches {hidden[0]}, which belongs to a group that is not compared: "
-            f"write `groups: {{{group}: compare}}`, or remove the rule"
+            f"it matches {hidden[0].name}, which belongs to a group that is not compared: "
+            f"write `groups: {{{hidden[0].group}: compare}}`, or remove the rule"
         )
     else:
         listing = f"weight-gate list {subject.candidate.path}"
         hint = f"see the names with `{listing}` and correct the pattern, or remove the rule"
     return Finding("idle-rule", f"the rule `{rule.match}` matches no tensor", hint=hint, position=rule.position)
+
+
+def _is_overruled(rule: Rule, subject: Subject) -> bool:
+    """Whether a rule states what tensors are like, and every one that it matches is ignored or not in the file."""
+    states = rule.values is not None or rule.shape is not None or rule.dtype is not None or rule.statistics
+    return bool(states) and not any(rule.matches(name) for name in subject.judged)
+
+
+def _overruled(rule: Rule) -> Finding:
+    return Finding(
+        "overruled-rule",
+        f"the rule `{rule.match}` states what tensors are like, and none that it matches is looked at",
+        hint="they are ignored, or not in the file: remove what the rule states, or the rule",
+        position=rule.position,
+    )
+
+
+def _holds(group: Group, subject: Subject) -> bool:
+    tensors = (*subject.candidate, *(subject.reference or ()))
+    return group is Group.WEIGHTS or any(tensor.group is group for tensor in tensors)
+
+
+def _idle_group(group: Group, subject: Subject) -> Finding:
+    return Finding(
+        "idle-group",
+        f"`groups` has {group} compared, and no tensor belongs to it",
+        hint="save the file with it, or remove it from `groups`",
+        position=subject.positions.get("groups") or subject.positions.get("weights"),
+    )

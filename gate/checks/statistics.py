@@ -1,9 +1,10 @@
 """Mean, standard deviation and higher moments: against the reference's, and against bounds in the manifest."""
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from gate.checks.interface import Subject, result, unreadable
+from gate.checks.interface import UNCHECKABLE, Subject, result, unreadable
 from gate.checks.wording import counted, number
 from gate.errors import UnreadableError
 from gate.results import CheckResult, Finding
@@ -18,10 +19,19 @@ def check_statistics(subject: Subject) -> CheckResult:
     names = [name for name in subject.judged if subject.has_statistics(name)]
     with ThreadPoolExecutor(max_workers=max(1, subject.threads)) as pool:
         findings = [finding for found in pool.map(lambda name: list(_judge(subject, name)), names) for finding in found]
+    if not names and subject.judged and subject.reference is not None and subject.thresholds:
+        findings.append(
+            Finding(
+                UNCHECKABLE,
+                "no statistic was compared: no tensor of real numbers is in both files",
+                hint="remove `statistics`, or see the names with `weight-gate list`",
+                position=subject.positions.get("statistics"),
+            )
+        )
     asked = ", ".join(subject.thresholds) or "the bounds in the manifest"
     summary = f"{asked} of {counted(len(names), 'tensor')}"
-    if findings:
-        summary += f": {counted(len({finding.tensor for finding in findings}), 'tensor')} out of bounds"
+    if tensors := {finding.tensor for finding in findings if finding.tensor is not None}:
+        summary += f": {counted(len(tensors), 'tensor')} out of bounds"
     position = subject.positions.get("statistics") or subject.positions.get("weights")
     return result("statistics", summary, findings, len(names), position)
 
@@ -39,7 +49,7 @@ def _judge(subject: Subject, name: str) -> Iterator[Finding]:
         yield unreadable(name, error, subject.position(name, fallback="statistics"))
     except TypeError as error:
         first = next(iter(subject.expectations[name].statistics))
-        yield Finding("no-statistics", str(error), tensor=name, position=subject.position(name, first))
+        yield Finding(UNCHECKABLE, str(error), tensor=name, position=subject.position(name, first))
 
 
 def _judge_bounds(subject: Subject, name: str, tensor: Tensor, actual: Statistics) -> Iterator[Finding]:
@@ -82,7 +92,8 @@ def _judge_thresholds(subject: Subject, name: str, actual: Statistics, expected:
             severity = float("inf")
         else:
             allowed = threshold.atol + threshold.rtol * abs(e)
-            if abs(a - e) <= allowed:
+            # An infinite expected value allows nothing but itself, where the tensor may hold it at all.
+            if (abs(a - e) <= allowed and math.isfinite(e)) or _same_special(subject, name, a, e):
                 continue
             reason = f"{statistic} is {number(a)}, the reference has {number(e)}"
             reason += f": {number(abs(a - e))} apart, allowed {number(allowed)}"
@@ -94,6 +105,13 @@ def _judge_thresholds(subject: Subject, name: str, actual: Statistics, expected:
             severity=severity,
             position=subject.position(name, fallback="statistics"),
         )
+
+
+def _same_special(subject: Subject, name: str, a: float, e: float) -> bool:
+    expectation = subject.expectations[name]
+    if math.isnan(a) and math.isnan(e):  # also what infinities of both signs add up to
+        return expectation.nan or expectation.inf
+    return math.isinf(a) and a == e and expectation.inf
 
 
 def _shown(value: float | None) -> str:

@@ -165,7 +165,7 @@ def _judge_dtype(subject: Subject, name: str) -> Iterator[Finding]:
                 position=subject.position(name, "dtype"),
             )
         return
-    if expected is None or actual.dtype == expected.dtype or expectation.expect in {Expect.NEW, Expect.REMOVED}:
+    if expected is None or found == dtype_name(expected.dtype) or expectation.expect in {Expect.NEW, Expect.REMOVED}:
         return
     yield Finding(
         "dtype-mismatch",

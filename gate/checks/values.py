@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from gate.checks.interface import Subject, result, unreadable
-from gate.checks.wording import counted, number, place, rounded_up, share
+from gate.checks.wording import counted, distance, number, place, rounded_up, share
 from gate.errors import UnreadableError
 from gate.position import Position
 from gate.results import CheckResult, Coverage, Finding
 from gate.tensors.compare import Criterion, Measurement, Mismatch, compare
 from gate.tensors.diagnose import Diagnosis, explain_value
-from gate.tensors.dtypes import is_floating
+from gate.tensors.dtypes import dtype_name, is_floating, widen
 from gate.tensors.rules import Expect, Expectation
 from gate.tensors.weightset import Array, Tensor
 
@@ -27,7 +27,8 @@ def check_values(subject: Subject) -> CheckResult:
     covered = coverage(subject)
     if not covered.compared and _meant_to_compare(subject):
         findings.append(_nothing_compared(subject))
-    return result("values", _summary(subject, covered, findings), findings, covered.compared, _position(subject))
+    checked = sum(1 for name in subject.judged if _has_values(subject, name) and subject.pairing.candidate[name].size)
+    return result("values", _summary(subject, covered, findings), findings, checked, _position(subject))
 
 
 def coverage(subject: Subject) -> Coverage:
@@ -44,7 +45,8 @@ def coverage(subject: Subject) -> Coverage:
 
 
 def _meant_to_compare(subject: Subject) -> bool:
-    return any(subject.expectations[name].expect in _COMPARED for name in subject.judged)
+    expected = (subject.expectations[name].expect for name in subject.judged)
+    return subject.reference is not None and any(expect in _COMPARED for expect in expected)
 
 
 def _nothing_compared(subject: Subject) -> Finding:
@@ -101,7 +103,7 @@ def _widest(subject: Subject) -> str:
     if not drifted:
         return ""
     largest, name = max(drifted)
-    return f"{counted(len(drifted), 'tensor')} within tolerance, at most {number(largest)} apart ({name})"
+    return f"{counted(len(drifted), 'tensor')} within tolerance, at most {distance(largest)} apart ({name})"
 
 
 def _judge(subject: Subject, name: str) -> Iterator[Finding]:
@@ -128,7 +130,7 @@ def _judge_changed(subject: Subject, name: str, found: Measurement) -> Iterator[
         "unchanged-tensor",
         f"{how}, but must have changed",
         tensor=name,
-        details=() if found.identical else (f"at most {number(found.max_difference)} apart",),
+        details=() if found.identical else (f"at most {distance(found.max_difference)} apart",),
         hint="was the training run, and its result saved? If the tensor may stay, correct the rule",
         position=subject.position(name, "expect"),
     )
@@ -185,20 +187,55 @@ def _judge_inline(subject: Subject, name: str, expectation: Expectation) -> Iter
 
 def _inline_array(values: Any, tensor: Tensor) -> tuple[Array | None, str]:
     """The manifest's values as an array of the tensor's dtype, or why they cannot be that."""
-    raw = np.asarray(values)
-    if raw.shape != tensor.shape:
-        return None, f"shape {list(tensor.shape)}, the values in the manifest have {list(raw.shape)}"
-    if (raw.dtype.kind in "US") != (tensor.dtype.kind in "SUO") or (raw.dtype.kind == "b") != (
-        tensor.dtype.kind == "b"
-    ):
-        return None, f"{tensor.dtype.name} values cannot be compared with the {raw.dtype.name} values in the manifest"
-    if tensor.dtype.kind in "SUO":
-        return np.ascontiguousarray(raw.astype(tensor.dtype if tensor.dtype.kind != "S" else np.bytes_)), ""
+    shape, items = _flattened(values)
+    if shape != tensor.shape:
+        return None, f"shape {list(tensor.shape)}, the values in the manifest have {list(shape)}"
+    found, said = _sort_of(tensor.dtype), {_sort_of_value(item) for item in items}
+    if said and said != {found}:
+        return None, f"the tensor holds {found}s, the values in the manifest are {' and '.join(sorted(said))}s"
+    try:
+        return _cast(items, tensor).reshape(shape), ""
+    except (ValueError, OverflowError, UnicodeError):
+        return None, f"the values in the manifest do not fit the tensor's dtype, {dtype_name(tensor.dtype)}"
+
+
+def _flattened(values: Any) -> tuple[tuple[int, ...], list[Any]]:
+    """The shape of nested sequences, and their items in C order; the manifest saw to it that they are rectangular."""
+    shape: list[int] = []
+    items = [values]
+    while items and isinstance(items[0], tuple | list):
+        shape.append(len(items[0]))
+        items = [item for part in items for item in part]
+    if not items and not shape:
+        shape = [0]
+    return tuple(shape), items
+
+
+def _sort_of(dtype: np.dtype[Any]) -> str:
+    return "text" if dtype.kind in "SUO" else "bool" if dtype.kind == "b" else "number"
+
+
+def _sort_of_value(value: Any) -> str:
+    return "text" if isinstance(value, str) else "bool" if isinstance(value, bool) else "number"
+
+
+def _cast(items: list[Any], tensor: Tensor) -> Array:
+    """The items in the tensor's dtype; raises where one of them is not, or not nearly, what it becomes."""
+    if tensor.dtype.kind in "SUO":  # as wide as they are: a tensor's width must not cut them off
+        texts = [item.encode() for item in items] if tensor.dtype.kind == "S" else items
+        return np.array(texts) if texts else np.empty(0, tensor.dtype)
     with np.errstate(all="ignore"):
-        cast = np.ascontiguousarray(raw.astype(tensor.dtype)).reshape(raw.shape)
-        if not is_floating(tensor.dtype) and not np.array_equal(cast.astype(raw.dtype), raw):
-            return None, f"the values in the manifest do not fit the tensor's dtype, {tensor.dtype.name}"
-    return cast, ""
+        if is_floating(tensor.dtype):
+            cast = np.array(items, np.float64).astype(tensor.dtype)
+            lost = ~np.isfinite(widen(cast)) & np.isfinite(np.array(items, np.float64))
+            if lost.any():
+                raise OverflowError("a number became infinite")
+            return cast
+        # Integers one by one: numpy would make float64 of mixed ones, which has no 2**63 - 1.
+        whole = [int(item) for item in items]
+        if whole != items:
+            raise ValueError("a fraction")
+        return np.array([tensor.dtype.type(item) for item in whole], tensor.dtype)
 
 
 def _headline(found: Measurement, criterion: Criterion, tensor: Tensor, source: str = "the reference") -> str:
@@ -225,9 +262,9 @@ def _element(mismatch: Mismatch, criterion: Criterion, tensor: Tensor) -> str:
     text = _pair(mismatch, tensor)
     if math.isinf(mismatch.difference):
         return text
-    text += f"; difference {number(mismatch.difference)}"
+    text += f"; difference {distance(mismatch.difference)}"
     if is_floating(tensor.dtype) and not criterion.bitwise:
-        text += f", allowed {number(mismatch.allowed)}"
+        text += f", allowed {distance(mismatch.allowed)}"
     return text
 
 

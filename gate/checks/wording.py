@@ -1,6 +1,7 @@
 """How checks put tensors and numbers into words."""
 
 import math
+from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any
 
 import numpy as np
@@ -20,19 +21,23 @@ def place(index: int, shape: tuple[int, ...]) -> str:
 
 
 def number(value: Any) -> str:
-    """A value as precise as its reader needs: nine digits tell any two float32 apart."""
-    if isinstance(value, bool) or not isinstance(value, float | complex):
+    """A value with as many digits as tell it from its neighbours: nine for a float32, up to 17 for a float64."""
+    if isinstance(value, bool) or not isinstance(value, float):
         return repr(value)
+    short = f"{value:.9g}"
+    with np.errstate(all="ignore"):
+        return short if float(np.float32(value)) == value or float(short) == value else repr(value)
+
+
+def distance(value: float) -> str:
+    """A difference, or what is allowed: nine digits are plenty."""
     return f"{value:.9g}"
 
 
 def rounded_up(value: float) -> str:
     """A positive number with three digits, rounded up, so that it is enough when somebody copies it."""
-    if not math.isfinite(value) or value <= 0:
-        return f"{value:g}"
-    step = 10.0 ** (math.floor(math.log10(value)) - 2)
-    shown = f"{math.ceil(value / step) * step:.3g}"
-    return shown if float(shown) >= value else f"{math.ceil(value / step + 1) * step:.3g}"
+    shown = Context(prec=3, rounding=ROUND_CEILING).plus(Decimal(value))
+    return f"{float(shown):.3g}" if value <= float(shown) < math.inf else repr(value)
 
 
 def counted(count: int, noun: str) -> str:
@@ -45,4 +50,4 @@ def share(part: int, whole: int) -> str:
     if part == whole:
         return "100 %"
     percent = 100 * part / whole
-    return f"{min(max(percent, 0.1), 99.9):.1f} %" if part else "0 %"
+    return f"{max(math.floor(percent * 10) / 10, 0.1):g} %" if part else "0 %"

@@ -182,6 +182,8 @@ def _differ(a: NDArray[Any], e: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _compare_block(a: NDArray[Any], e: NDArray[Any], criterion: Criterion, offset: int) -> Measurement:
+    if {a.dtype.kind, e.dtype.kind} == {"S", "U"}:
+        a, e = (np.char.decode(x, "utf-8", "surrogateescape") if x.dtype.kind == "S" else x for x in (a, e))
     unequal = _unequal_bits(a, e)
     if not (is_number(a.dtype) and is_number(e.dtype)):
         return _collect_texts(a, e, unequal, offset)
@@ -271,7 +273,7 @@ def _collect(
     return Measurement(
         unequal=different,
         violating=int(at.size),
-        worst=mismatch(int(np.argmax(distance.excess))),
+        worst=mismatch(int(at[np.argmax(distance.excess[at])])),
         first=tuple(mismatch(int(i)) for i in at[:EXAMPLES]),
         max_difference=largest,
         needed_atol=needed_atol,

@@ -5,7 +5,7 @@ The same builder, called twice, therefore gives `dense` and `dense_1` first, the
 
 - under one parent, the layers of one class are paired in order when there are equally many on both sides and their
   numbers rise and fall in the same places, so that the order in the file and the order of the numbers agree;
-- where both sides have the very same names, they stay as they are;
+- where the two sides share a name already, names mean something and stay as they are;
 - in every other case names stay as they are, and what does not meet is told as missing and unexpected.
 """
 
@@ -78,7 +78,7 @@ def default_class(name: str) -> str | None:
     if name in _CLASSES:
         return name
     stem, _, number = name.rpartition("_")
-    return stem if stem in _CLASSES and number.isascii() and number.isdecimal() else None
+    return stem if stem in _CLASSES and number.isascii() and number.isdecimal() and len(number) < 10 else None
 
 
 def _tree(names: Iterable[str]) -> _Layer:
@@ -98,16 +98,15 @@ def _renamed(candidate: list[str], reference: list[str]) -> dict[str, str]:
     for stem in {default_class(name) for name in reference} - {None}:
         ours = [name for name in candidate if default_class(name) == stem]
         theirs = [name for name in reference if default_class(name) == stem]
-        if set(ours) != set(theirs) and _ranks(ours) == _ranks(theirs):
+        if not set(ours) & set(theirs) and _ranks(ours) == _ranks(theirs):
             names |= dict(zip(theirs, ours, strict=True))
     return names
 
 
 def _ranks(names: list[str]) -> list[int]:
     """The place of each name in the order of their numbers; equal lists have equal length."""
-    numbers = [_number(name) for name in names]
-    ordered = sorted(numbers)
-    return [ordered.index(number) for number in numbers]
+    ranks = {name: rank for rank, name in enumerate(sorted(names, key=_number))}
+    return [ranks[name] for name in names]
 
 
 def _number(name: str) -> int:

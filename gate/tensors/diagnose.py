@@ -5,7 +5,7 @@ criterion as the comparison. Pairing never uses it: content explains a failure, 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, permutations
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gate.errors import UnreadableError
 from gate.tensors.compare import BLOCK_BYTES, Criterion, compare
 from gate.tensors.dtypes import is_number, widen
+from gate.tensors.tolerance import Tolerance, published_tolerance
 from gate.tensors.weightset import Tensor
 
 _Array = NDArray[Any]
@@ -24,6 +25,8 @@ _MAX_AXES = 5  # 120 permutations; convolution kernels have at most five axes
 _MAX_SLICES = 8192
 _REORDER_BYTES = 64 * 1024 * 1024
 _NAMED = 3
+_BITS = Criterion(bitwise=True, nan=True, inf=True)
+_TRIED = 12  # tensors compared in full because their samples agree; all samples of sparse tensors do
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Library:
             allowed = criterion.tolerance.atol + criterion.tolerance.rtol * np.abs(shelf.samples)
             near = (np.abs(shelf.samples - sample) <= allowed).all(axis=1)
         found: list[str] = []
-        for row in np.flatnonzero(near):
+        for row in np.flatnonzero(near)[:_TRIED]:
             name = shelf.names[row]
             if name != without and _holds(wanted, self.tensors[name].read(), criterion):
                 found.append(name)
@@ -84,9 +87,12 @@ def explain_value(
     reference: Library,
 ) -> Diagnosis | None:
     """What can be said of a tensor whose values are not the reference's; nothing where nothing is certain."""
-    if not (is_number(actual.dtype) and actual.size and actual.dtype == expected.dtype):
+    if not (is_number(actual.dtype) and actual.size > 1 and actual.dtype == expected.dtype):
         return None
+    criterion = _narrow(criterion, actual)
     a, e = actual.read(), expected.read()
+    if _holds(a, e, _BITS):
+        return None
     if (constant := _constant(a)) is not None:
         if _constant(e) is not None:
             return None
@@ -102,6 +108,7 @@ def explain_shape(actual: Tensor, expected: Tensor, criterion: Criterion) -> Dia
     """What can be said of two tensors whose shapes differ."""
     if not (is_number(actual.dtype) and actual.size == expected.size and actual.dtype == expected.dtype):
         return None
+    criterion = _narrow(criterion, actual)
     a, e = actual.read(), expected.read()
     if _constant(a) is not None:
         return None
@@ -112,13 +119,21 @@ def explain_shape(actual: Tensor, expected: Tensor, criterion: Criterion) -> Dia
 
 def explain_missing(name: str, missing: Tensor, criterion: Criterion, others: Library) -> Diagnosis | None:
     """Where the values of a tensor that one file lacks are found in the other's surplus tensors."""
-    if not (is_number(missing.dtype) and missing.size):
+    if not (is_number(missing.dtype) and missing.size > 1):
         return None
+    criterion = _narrow(criterion, missing)
     wanted = missing.read()
     if _constant(wanted) is not None:
         return None
     found = others.find(wanted, criterion, without=name)
     return Diagnosis("renamed-tensor", f"its values are found under {_listed(found)}: renamed?") if found else None
+
+
+def _narrow(criterion: Criterion, tensor: Tensor) -> Criterion:
+    """At most the dtype's own tolerance: under a wide one, anything is anything's twin."""
+    own = published_tolerance(tensor.dtype)
+    given = criterion.tolerance
+    return replace(criterion, tolerance=Tolerance(min(own.rtol, given.rtol), min(own.atol, given.atol)))
 
 
 def _elsewhere(expected: _Array, found: list[str], criterion: Criterion, candidate: Library) -> Diagnosis:
@@ -180,7 +195,7 @@ def _rounded(a: _Array, e: _Array) -> Diagnosis | None:
     for dtype in narrower:
         with np.errstate(all="ignore"):
             if all(
-                np.array_equal(flat_e[i : i + step].astype(dtype).astype(a.dtype), flat_a[i : i + step])
+                flat_e[i : i + step].astype(dtype).astype(a.dtype).tobytes() == flat_a[i : i + step].tobytes()
                 for i in range(0, a.size, step)
             ):
                 text = f"equal to the reference rounded to {dtype.name}: cast on the way?"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gate.tensors.compare import DETAIL_ELEMENTS
-from gate.tensors.dtypes import is_real
+from gate.tensors.dtypes import dtype_name, is_real
 
 # What may stand in a manifest, in the order of reports.
 STATISTICS = ("mean", "std", "min", "max", "norm", "sparsity", "skewness", "kurtosis")
@@ -86,7 +86,7 @@ class _Moments:
 def statistics(array: NDArray[Any]) -> Statistics:
     """The statistics of a C-contiguous array of real numbers; raises `TypeError` for texts and complex numbers."""
     if not is_real(array.dtype):
-        raise TypeError(f"statistics need real numbers, not {array.dtype.name}")
+        raise TypeError(f"statistics need real numbers, not {dtype_name(array.dtype)}")
     flat = array.reshape(-1)
     step = DETAIL_ELEMENTS
     with np.errstate(all="ignore"):

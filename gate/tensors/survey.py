@@ -7,11 +7,12 @@ The kernel's time is spent in numpy and memcmp, which let other threads run.
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 
 from gate.errors import UnreadableError
 from gate.tensors.compare import Criterion, Measurement, compare, scan
 from gate.tensors.malloc import keep_freed_memory
-from gate.tensors.weightset import Tensor
+from gate.tensors.weightset import Array, Tensor
 
 EXACTLY = Criterion()
 PIECE_BYTES = 8 * 1024 * 1024
@@ -33,7 +34,29 @@ class Job:
 
 
 Measured = Measurement | UnreadableError
-_Piece = tuple[Job, int, int]
+
+
+class _Arrays:
+    """The arrays of one job: read once, whichever piece comes first, and let go with the last piece."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._lock = Lock()
+        self._read: tuple[Array, Array | None] | UnreadableError | None = None
+
+    def read(self) -> tuple[Array, Array | None]:
+        with self._lock:
+            if self._read is None:
+                try:
+                    self._read = (self.job.actual.read(), self.job.expected.read() if self.job.expected else None)
+                except UnreadableError as error:
+                    self._read = error
+        if isinstance(self._read, UnreadableError):
+            raise self._read
+        return self._read
+
+
+_Piece = tuple[_Arrays, int, int]
 
 
 def measure(jobs: Iterable[Job], threads: int) -> dict[str, Measured]:
@@ -61,10 +84,11 @@ def _batches(jobs: list[Job]) -> Iterator[list[_Piece]]:
     batch: list[_Piece] = []
     size = 0
     for job in jobs:
+        arrays = _Arrays(job)
         step = max(1, PIECE_BYTES // max(1, job.actual.dtype.itemsize))
         for low in range(0, max(1, job.actual.size), step):
             high = min(low + step, job.actual.size)
-            batch.append((job, low, high))
+            batch.append((arrays, low, high))
             size += (high - low) * job.actual.dtype.itemsize
             if size >= PIECE_BYTES or len(batch) >= GATHERED:
                 yield batch
@@ -74,14 +98,14 @@ def _batches(jobs: list[Job]) -> Iterator[list[_Piece]]:
 
 
 def _measure_batch(batch: list[_Piece]) -> list[tuple[str, Measured]]:
-    return [(job.key, _measure_piece(job, low, high)) for job, low, high in batch]
+    return [(arrays.job.key, _measure_piece(arrays, low, high)) for arrays, low, high in batch]
 
 
-def _measure_piece(job: Job, low: int, high: int) -> Measured:
+def _measure_piece(arrays: _Arrays, low: int, high: int) -> Measured:
     try:
-        actual = job.actual.read()
-        if job.expected is None:
+        actual, expected = arrays.read()
+        if expected is None:
             return scan(actual, low, high)
-        return compare(actual, job.expected.read(), job.criterion, low, high)
+        return compare(actual, expected, arrays.job.criterion, low, high)
     except UnreadableError as error:
         return error

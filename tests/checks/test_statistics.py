@@ -78,7 +78,7 @@ def test_bounds(bound: dict[str, Any], holds: bool, tmp_path: Path) -> None:
 
 def test_a_bound_on_what_has_no_statistics_is_red(tmp_path: Path) -> None:
     model = judge(tmp_path, {"t": np.array(["a"])}, tensors=[{"match": "t", "mean": 1}])
-    assert model.outcome == Outcome.FAILED
+    assert model.outcome == Outcome.ERROR
     (tmp_path / "b").mkdir()
     empty = judge(tmp_path / "b", {"t": np.zeros((0, 3))}, tensors=[{"match": "t", "mean": 1}])
     assert empty.outcome == Outcome.FAILED
