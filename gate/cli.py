@@ -6,17 +6,17 @@ Each command is a module of `gate.commands`, imported when it is called: `valida
 import argparse
 import os
 import signal
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import gate
 from gate.action import Runner, runner
 from gate.errors import GateError, Interrupted, ManifestError, UsageError, defect
+from gate.streams import standard_error, standard_output
 
 MANIFEST = "weight-gate.yml"
 REPORTS = "weight-gate-reports"
@@ -42,24 +42,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     host = runner(os.environ)
     # Plug-ins of pydantic could change what a manifest means, and looking for them costs a tenth of `validate`.
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
+    out, err = standard_output(), standard_error()
+    received: list[int] = []
     try:
-        options = _parser().parse_args(argv)
-        command = import_module(f"gate.commands.{options.command}")
-        with _signals():
-            code: int = command.run(options, host, sys.stdout, sys.stderr)
-        sys.stdout.flush()
-        return code
+        with _signals(received):
+            return _run(argv, host, out, err)
     except Interrupted as interrupted:
         return interrupted.exit_code
-    except GateError as error:
-        _print_error(error, host)
-        return error.exit_code
-    except BrokenPipeError:  # whoever read our output is gone, so nobody saw a verdict
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return GateError.exit_code
     except Exception as error:  # noqa: BLE001 - a defect of ours is an error (4), never "did not hold" (1)
-        _print_error(defect(error), host)
-        return GateError.exit_code
+        if received:  # the signal came during an import, which made an error of its own of it
+            return Interrupted(received[0]).exit_code
+        trouble = error if isinstance(error, GateError) else defect(error)
+        with suppress(GateError):
+            _print_error(trouble, host, out, err)
+        return trouble.exit_code
+
+
+def _run(argv: Sequence[str] | None, host: Runner, out: TextIO, err: TextIO) -> int:
+    options = _parser().parse_args(argv)
+    command = import_module(f"gate.commands.{options.command}")
+    code: int = command.run(options, host, out, err)
+    out.flush()
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -175,23 +179,23 @@ def _threads(text: str) -> int:
     return value
 
 
-def _print_error(error: GateError, host: Runner) -> None:
+def _print_error(error: GateError, host: Runner, out: TextIO, err: TextIO) -> None:
     """One line per problem on stderr; under a runner also as annotations on the lines they speak of."""
     annotations = import_module("gate.reports.annotations")
     escaping = import_module("gate.reports.escaping")
     problems: Sequence[GateError] = error.problems if isinstance(error, ManifestError) else (error,)
-    for problem in problems:
-        sys.stderr.write(escaping.harmless(f"{escaping.plain(str(problem))}\n"))
+    err.writelines(escaping.harmless(f"{escaping.plain(str(problem))}\n") for problem in problems)
     if host.present:
-        for problem in problems:
-            sys.stdout.write(annotations.error_annotation(problem))
+        out.writelines(annotations.error_annotation(problem) for problem in problems)
+        out.flush()
 
 
 @contextmanager
-def _signals() -> Iterator[None]:
+def _signals(received: list[int]) -> Iterator[None]:
     """Within: SIGINT and SIGTERM raise `Interrupted`, once; a second one ends the process at once."""
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+        received.append(number)
         for each in before:
             signal.signal(each, signal.SIG_DFL)
         raise Interrupted(number)

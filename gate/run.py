@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -20,9 +21,11 @@ from gate.errors import GateError, defect
 from gate.formats import open_weights
 from gate.plan import ModelPlan
 from gate.position import Position
+from gate.references.path import PathReference
 from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
 from gate.tensors.default_names import align, renumbered
 from gate.tensors.pairing import Pairing, rewrite
+from gate.tensors.rules import Expect
 from gate.tensors.weightset import Group, Tensor, WeightSet
 from gate.workspace import Workspace
 
@@ -58,6 +61,12 @@ class Run:
         )
 
     @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that the manifest names."""
+        references = [plan.reference.path for plan in self.plans if isinstance(plan.reference, PathReference)]
+        return (*(plan.path for plan in self.plans), *references)
+
+    @property
     def result(self) -> RunResult:
         return replace(self._frame, models=tuple(self._models), seconds=perf_counter() - self._start)
 
@@ -65,8 +74,13 @@ class Run:
         """Judges every model; `step` is told the model and the check before each, `done` sees what was judged."""
         for index, plan in enumerate(self.plans):
             start = perf_counter()
-            for so_far in self._judge(plan, step, done):
-                self._models[index] = replace(so_far, seconds=perf_counter() - start)
+            try:
+                for so_far in self._judge(plan, step, done):
+                    self._models[index] = replace(so_far, seconds=perf_counter() - start)
+            except Exception as error:  # noqa: BLE001 - as in `_guarded`
+                trouble = _trouble("result", defect(error), plan.positions.get("weights"))
+                so_far = self._models[index]
+                self._models[index] = replace(so_far, checks=(*so_far.checks, trouble))
         return self.result
 
     def _judge(self, plan: ModelPlan, step: Step, done: Done) -> Iterable[ModelResult]:
@@ -88,8 +102,8 @@ class Run:
                 step(plan.name, check)
                 so_far = _put(so_far, _guarded(check, subject))
                 yield so_far
-            done(subject)
             yield replace(so_far, checks=(*so_far.checks, *waivers(subject)), coverage=coverage(subject))
+            done(subject)
 
     def _read(self, plan: ModelPlan, files: ExitStack) -> tuple[Subject | None, CheckResult]:
         at = plan.positions.get("weights")
@@ -107,12 +121,15 @@ class Run:
             except GateError as error:
                 which = f"reference {plan.reference.shown}"
                 return None, _unreadable(which, error, plan.positions.get("reference"))
-        if plan.distinct and reference and set(candidate.files) & set(reference.files):
-            itself = GateError(
-                f"{plan.weights} and its reference are the same file", "name another file, or none, as the reference"
-            )
-            return None, _unreadable(plan.weights, itself, plan.positions.get("reference"))
         try:
+            for path in (*candidate.files, *(reference.files if reference else ())):
+                self.workspace.confine(path)  # shards are named by the file, not by the manifest
+            if plan.distinct and reference and _identities(candidate) & _identities(reference):
+                raise GateError(
+                    f"{plan.weights} and its reference are the same file",
+                    "name another file, or none, as the reference",
+                    plan.positions.get("reference"),
+                )
             subject = _subject(plan, candidate, reference, self.threads)
         except GateError as error:
             return None, _unreadable(plan.weights, error, at)
@@ -122,7 +139,7 @@ class Run:
 
 def _subject(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None, threads: int) -> Subject:
     theirs = rewrite(reference.tensors, plan.renames) if reference else {}
-    names = align(candidate.tensors, theirs)
+    names = _aligned(plan, candidate, theirs)
     theirs = {names[name]: tensor for name, tensor in theirs.items()}
     return Subject(
         candidate=candidate,
@@ -137,6 +154,22 @@ def _subject(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None,
     )
 
 
+def _aligned(plan: ModelPlan, candidate: WeightSet, reference: Mapping[str, Tensor]) -> Mapping[str, str]:
+    """The reference's names as they are compared. What the manifest says of names beats every default."""
+    own = {name: name for name in reference}
+    if plan.renames:
+        return own
+    ours = [name for name in candidate.tensors if plan.rules.expectation(name).expect != Expect.NEW]
+    theirs = [name for name in reference if plan.rules.expectation(name).expect != Expect.REMOVED]
+    names = {**own, **align(ours, theirs)}
+    return names if len(set(names.values())) == len(names) else own
+
+
+def _identities(weights: WeightSet) -> set[tuple[int, int]]:
+    """The files themselves, whatever they are called."""
+    return {(status.st_dev, status.st_ino) for status in (path.stat() for path in weights.files)}
+
+
 def _grouped(tensors: Mapping[str, Tensor], groups: frozenset[Group]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in tensors.items() if tensor.group in groups}
 
@@ -149,8 +182,12 @@ def _guarded(check: str, subject: Subject) -> CheckResult:
         trouble = error
     except Exception as error:  # noqa: BLE001 - a defect of ours must be red, and must not hide the other models
         trouble = defect(error)
-    finding = Finding("not-checked", trouble.reason, hint=trouble.hint, position=trouble.position)
-    return CheckResult(check, Outcome.ERROR, finding.reason, (finding,), subject.positions.get("weights"))
+    return _trouble(check, trouble, subject.positions.get("weights"))
+
+
+def _trouble(check: str, error: GateError, at: Position | None) -> CheckResult:
+    finding = Finding("not-checked", error.reason, hint=error.hint, position=error.position)
+    return CheckResult(check, Outcome.ERROR, error.reason, (finding,), at)
 
 
 def _unreadable(what: str, error: GateError, position: Position | None) -> CheckResult:
@@ -177,7 +214,8 @@ def _put(model: ModelResult, check: CheckResult) -> ModelResult:
 
 
 def _described(weights: WeightSet) -> str:
-    return f"{weights.format}, {len(weights):,} tensors, {weights.nbytes:,} bytes"
+    tensors = "1 tensor" if len(weights) == 1 else f"{len(weights):,} tensors"
+    return f"{weights.format}, {tensors}, {weights.nbytes:,} bytes"
 
 
 def _reader_notes(subject: Subject) -> tuple[str, ...]:

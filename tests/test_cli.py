@@ -287,11 +287,57 @@ def test_validate_and_schema(folder: Path) -> None:
     assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
 
 
-def test_nobody_listening_is_no_success(folder: Path) -> None:
-    script = f"{sys.executable} -m gate check | true; exit ${{PIPESTATUS[0]}}"
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+@pytest.mark.parametrize(
+    ("manifest", "redirection", "code"),
+    [
+        ("weight-gate.yml", "2>&-", 0),
+        ("weight-gate.yml", "2>/dev/full", 0),
+        ("weight-gate.yml", ">&-", 4),
+        ("weight-gate.yml", ">&- 2>&-", 4),
+        ("weight-gate.yml", ">/dev/full", 4),
+        ("weight-gate.yml", "| true", 4),
+        ("nowhere.yml", "2>&-", 2),
+        ("nowhere.yml", "2>/dev/full", 2),
+        ("nowhere.yml", ">&-", 2),
+        ("nowhere.yml", ">/dev/full", 2),
+    ],
+)
+def test_streams_that_are_closed_or_full(folder: Path, manifest: str, redirection: str, code: int) -> None:
+    """A verdict that nobody could read is an error; explanations that nobody could read change nothing."""
+    script = f"{sys.executable} -m gate check {manifest} {redirection}; echo ${{PIPESTATUS[0]}} > code"
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "GITHUB_ACTIONS": "true"}
     found = subprocess.run(["bash", "-c", script], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert (folder / "code").read_text() == f"{code}\n"
     assert "Traceback" not in found.stderr
+    assert "weight-gate itself failed" not in found.stderr
+
+
+@pytest.mark.parametrize("path", ["new.npz", "old.npz", "weight-gate.yml"])
+def test_reports_never_overwrite_what_is_judged(folder: Path, path: str) -> None:
+    before = (folder / path).read_bytes()
+    found = run_gate("check", "--json-path", path, cwd=folder)
+    assert found.returncode == 2
+    assert "is read by this run" in found.stderr
+    assert (folder / path).read_bytes() == before
+    assert run_gate("check", "--json-path", "x", "--junit-path", "./x", cwd=folder).returncode == 2
+
+
+def test_a_signal_while_modules_are_imported(folder: Path) -> None:
+    """Python 3.11 makes a RuntimeError of what is raised inside `__set_name__`: it is an interruption all the same."""
+    script = (
+        "import os, signal, sys\n"
+        "import gate.cli\n"
+        "def importing(name):\n"
+        "    try: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    except BaseException as error: raise RuntimeError('Error calling __set_name__') from error\n"
+        "gate.cli.import_module = importing\n"
+        "sys.exit(gate.cli.main(['check']))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stderr) == (143, "")
 
 
 def test_version() -> None:

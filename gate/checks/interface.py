@@ -1,6 +1,6 @@
 """The seam of all checks: what one may look at (`Subject`), and how what it found becomes a result."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
@@ -64,6 +64,19 @@ class Subject:
     def reference_library(self) -> Library:
         return Library(self.pairing.reference)
 
+    @cached_property
+    def surplus_library(self) -> Library:
+        """The tensors that the reference lacks."""
+        return Library({name: self.pairing.candidate[name] for name in self.pairing.only_candidate})
+
+    @cached_property
+    def _diagnoses(self) -> Iterator[int]:
+        return iter(range(MOST_DIAGNOSES))
+
+    def may_diagnose(self) -> bool:
+        """Whether one more failed tensor may be looked into: each takes time, and nobody reads thousands."""
+        return next(self._diagnoses, None) is not None
+
     def has_statistics(self, name: str) -> bool:
         """Whether a judged tensor has bounds of its own, or thresholds and a reference to hold them against."""
         return bool(self.expectations[name].statistics) or self.shares_statistics(name)
@@ -110,6 +123,7 @@ class Subject:
 
 Check = Callable[[Subject], CheckResult]
 
+MOST_DIAGNOSES = 1000
 UNREADABLE = "unreadable-tensor"
 UNCHECKABLE = "uncheckable"  # asked for, and not possible with what is there
 

@@ -6,7 +6,7 @@ from gate.checks.interface import Subject, result, unreadable
 from gate.checks.wording import counted, kind_of
 from gate.errors import UnreadableError
 from gate.results import CheckResult, Finding
-from gate.tensors.diagnose import Diagnosis, Library, explain_missing, explain_shape
+from gate.tensors.diagnose import Diagnosis, explain_missing, explain_shape
 from gate.tensors.dtypes import dtype_name
 from gate.tensors.rules import Expect
 
@@ -53,10 +53,10 @@ def _judge_missing(subject: Subject, name: str) -> Iterator[Finding]:
             position=position,
         )
         return
-    surplus = Library({n: subject.pairing.candidate[n] for n in subject.pairing.only_candidate})
     found: Diagnosis | None = None
     try:
-        found = explain_missing(name, missing, subject.criterion(name), surplus)
+        if subject.may_diagnose():
+            found = explain_missing(name, missing, subject.criterion(name), subject.surplus_library)
     except UnreadableError as error:
         yield unreadable(name, error, position)
     yield Finding(
@@ -139,7 +139,8 @@ def _judge_shape(subject: Subject, name: str) -> Iterator[Finding]:
     position = subject.position(name, "expect")
     found: Diagnosis | None = None
     try:
-        found = explain_shape(actual, expected, subject.criterion(name))
+        if subject.may_diagnose():
+            found = explain_shape(actual, expected, subject.criterion(name))
     except UnreadableError as error:
         yield unreadable(name, error, position)
     yield Finding(

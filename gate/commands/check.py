@@ -2,13 +2,13 @@
 
 import argparse
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 from gate.action import Runner
-from gate.errors import Interrupted, ReportError
+from gate.errors import Interrupted, ReportError, UsageError
 from gate.manifest import load_manifest
 from gate.plan import plan
 from gate.reports.annotations import write_annotations
@@ -33,6 +33,7 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
         threads=options.threads,
     )
     paths = _report_paths(options)
+    _refuse_paths_in_use(paths, job.inputs, path)
     files = ReportFiles(paths, step_summary=host.step_summary)
 
     def report() -> None:
@@ -70,6 +71,15 @@ def _report_paths(options: argparse.Namespace) -> dict[str, Path]:
     if options.no_reports:
         return {kind: path for kind, path in named.items() if path}
     return {kind: path or options.reports / defaults[kind] for kind, path in named.items()}
+
+
+def _refuse_paths_in_use(reports: Mapping[str, Path], inputs: Iterable[Path], manifest: Path) -> None:
+    """A report must not lie on what is judged, nor on another report."""
+    taken = {path.resolve(): "is read by this run" for path in (manifest, *inputs)}
+    for kind, path in reports.items():
+        if why := taken.get(path.resolve()):
+            raise UsageError(f"the {kind} report cannot be written to {path}, which {why}", "name another path for it")
+        taken[path.resolve()] = f"is the {kind} report's"
 
 
 def _append(path: Path, text: str) -> None:

@@ -24,3 +24,8 @@ def extended(name: str) -> np.dtype[Any]:
 
     found: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
     return found
+
+
+def wider_than_ours(dtype: np.dtype[Any]) -> bool:
+    """Whether values do not fit the float64 (complex128) of all comparisons: long doubles, whose bits also have holes."""
+    return dtype.itemsize > {"f": 8, "c": 16}.get(dtype.kind, dtype.itemsize)

@@ -15,7 +15,7 @@ import numpy as np
 from h5py import h5d, h5s, h5t
 
 from gate.errors import UnreadableError, UnsafeFileError
-from gate.formats.dtypes import EXTENDED, extended
+from gate.formats.dtypes import EXTENDED, extended, wider_than_ours
 from gate.formats.hdf5_tree import Dataset
 from gate.formats.limits import Limits
 from gate.formats.mapping import Window, empty
@@ -268,7 +268,8 @@ def _numpy_type(kind: Any, where: str) -> np.dtype[Any]:
         )
     if stored.metadata:
         stored = np.dtype(stored.str)
-    if stored.itemsize == 0 or stored.kind not in "biufcSV" or stored.subdtype or stored.names:
+    odd = stored.itemsize == 0 or stored.kind not in "biufcSV" or stored.subdtype or stored.names
+    if odd or wider_than_ours(stored):
         raise UnreadableError(f"{where} has elements of type {quoted(str(stored))}", "only numbers can be compared")
     if stored.kind != "V" and not kind.equal(h5t.py_create(stored, logical=True)):
         raise UnreadableError(

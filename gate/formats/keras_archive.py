@@ -17,7 +17,7 @@ from gate.formats.source import Source
 from gate.formats.spool import spooled
 from gate.formats.strict_json import parsed
 from gate.formats.text import quoted
-from gate.formats.zip_members import SIGNATURES, Member
+from gate.formats.zip_members import SIGNATURES, Member, Members
 from gate.tensors.weightset import WeightSet
 
 CONFIG, METADATA, WEIGHTS, SHARDED = "config.json", "metadata.json", "model.weights.h5", "model.weights.json"
@@ -45,11 +45,20 @@ class KerasArchive(Reader):
         members.refuse_others(_expected, self.title)
         members.refuse_expansion(iter(members.by_name.values()))
         config = _config(source)
-        return weight_set(self.key, source.shown, list(_files(source)), config, source.limits, source.close)
+        notes = _asset_notes(members)
+        return weight_set(self.key, source.shown, list(_files(source)), config, source.limits, source.close, notes)
 
 
 def _expected(name: str) -> bool:
     return name in {CONFIG, METADATA, WEIGHTS, SHARDED} or name.startswith("assets/") or bool(_SHARD.fullmatch(name))
+
+
+def _asset_notes(members: Members) -> tuple[str, ...]:
+    """Vocabularies and the like: state of the model that is no tensor."""
+    assets = [name for name in members.by_name if name.startswith("assets/") and not name.endswith("/")]
+    if not assets:
+        return ()
+    return (f"its {len(assets)} asset files (vocabularies and the like) were not looked at: pin them with `digest`",)
 
 
 def _config(source: Source) -> LayerConfig | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gate.errors import UnreadableError, UnsafeFileError
-from gate.formats.dtypes import extended
+from gate.formats.dtypes import extended, wider_than_ours
 from gate.formats.seam import DAMAGED, guard
 from gate.formats.text import quoted
 
@@ -91,7 +91,7 @@ def _dtype(descr: Any, where: str) -> tuple[np.dtype[Any], np.dtype[Any], bool]:
     if stored.kind == "V" and stored.itemsize == 2:
         # What numpy writes for ml_dtypes.bfloat16; it has no name for it.
         return extended("bfloat16"), extended("bfloat16"), True
-    if stored.kind not in "biufcSU" or stored.itemsize == 0:
+    if stored.kind not in "biufcSU" or stored.itemsize == 0 or wider_than_ours(stored):
         raise UnreadableError(
             f"{where} has elements of type {quoted(descr)}",
             "save plain arrays of numbers, and 8-bit floats as safetensors",
