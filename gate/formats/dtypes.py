@@ -27,5 +27,5 @@ def extended(name: str) -> np.dtype[Any]:
 
 
 def wider_than_ours(dtype: np.dtype[Any]) -> bool:
-    """Whether values do not fit the float64 (complex128) of all comparisons: long doubles, whose bits also have holes."""
+    """Whether values do not fit the float64 (complex128) of all comparisons: long doubles."""
     return dtype.itemsize > {"f": 8, "c": 16}.get(dtype.kind, dtype.itemsize)
