@@ -1,23 +1,27 @@
 """What is being checked right now, for somebody who watches."""
 
 from types import TracebackType
-from typing import Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
-from rich.console import Console
-from rich.status import Status
 from rich.text import Text
 
 from gate.reports.escaping import plain
 from gate.reports.stream import is_terminal, is_utf8
 from gate.reports.wording import crop
 
+if TYPE_CHECKING:
+    from rich.status import Status as Shown
+
 
 class Progress:
     """Shows what is being checked, on a terminal; anywhere else it does nothing at all."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._status: Status | None = None
+        self._status: Shown | None = None
         if is_terminal(stream):
+            from rich.console import Console  # noqa: PLC0415 - most runs have no terminal, and need not wait for it
+            from rich.status import Status  # noqa: PLC0415
+
             console = Console(file=stream, markup=False, emoji=False, highlight=False)
             self._status = Status(Text(""), console=console, spinner="dots" if is_utf8(stream) else "line")
 

@@ -1,6 +1,6 @@
 """The comparison kernel: two arrays in, one `Measurement` out.
 
-Equality comes first, at memory speed: a block (256 KiB, so that it stays in the core's cache) whose bytes are equal
+Equality comes first, at memory speed: a block (1 MiB, so that it stays in the core's cache) whose bytes are equal
 and whose values are finite needs no arithmetic. Only the other blocks are widened to float64 and compared element
 by element, `not (|actual - expected| <= atol + rtol * |expected|)`, so that NaN fails.
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gate.tensors.dtypes import finite, is_floating, is_number, widen
 from gate.tensors.tolerance import EXACT, Tolerance
 
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 1024 * 1024
 # Elements that are compared by arithmetic at a time: their float64 copies (64 KiB) stay in the cache, and below the
 # size from which malloc maps fresh pages for every temporary.
 DETAIL_ELEMENTS = 8 * 1024

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, permutations
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
@@ -187,6 +186,8 @@ def _rounded(a: _Array, e: _Array) -> Diagnosis | None:
     """Whether `a` is what is left of `e` after a narrower dtype."""
     if a.dtype.kind != "f" or a.dtype.itemsize < 4:
         return None
+    import ml_dtypes  # noqa: PLC0415 - ten milliseconds that a green run need not spend
+
     narrower = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)]
     if a.dtype.itemsize == 8:
         narrower.insert(0, np.dtype(np.float32))
