@@ -38,14 +38,15 @@ def plan_diff(
 ) -> ModelPlan:
     """The plan that compares `candidate` with `reference`, as a manifest with those two lines would."""
     rules = (Rule("**", expect=Expect.IDENTICAL),) if identical else ()
+    chosen = frozenset({Group.WEIGHTS, *groups})
     return ModelPlan(
         name=str(candidate),
         weights=str(candidate),
         path=candidate.absolute(),
         rules=Rules(rules, date.min, tolerance),
         reference=PathReference(reference.absolute(), str(reference)),
-        groups=frozenset({Group.WEIGHTS, *groups}),
-        checked=("structure", "finite", "values"),
+        groups=chosen,
+        checked=(*(("rules",) if rules or len(chosen) > 1 else ()), "structure", "finite", "values"),
         distinct=False,
     )
 

@@ -278,6 +278,15 @@ def test_diff(folder: Path) -> None:
     assert run_gate("diff", "old.npz", "new.npz", "--identical", cwd=folder).returncode == 1
     report = json.loads(run_gate("diff", "old.npz", "new.npz", "--json", cwd=folder).stdout)
     assert report["conclusion"] == "failure"
+    tolerant = ["--rtol", "1e-3", "--atol", "0"]
+    report = json.loads(run_gate("diff", "old.npz", "new.npz", *tolerant, "--json", cwd=folder).stdout)
+    assert report["command"] == "weight-gate diff old.npz new.npz --rtol 0.001 --atol 0.0"
+
+
+def test_a_group_that_neither_file_has_is_not_compared_in_silence(folder: Path) -> None:
+    found = run_gate("diff", "old.npz", "new.npz", "--group", "optimizer", cwd=folder)
+    assert found.returncode == 4
+    assert "no tensor belongs to it" in found.stdout
 
 
 def test_validate_and_schema(folder: Path) -> None:

@@ -32,8 +32,7 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
     groups = [Group(name) for name in options.group]
     planned = plan_diff(options.reference, options.candidate, tolerance, options.identical, groups)
     workspace = Workspace(Path(), [Path(Path.cwd().anchor)])
-    command = shlex.join(["weight-gate", "diff", str(options.reference), str(options.candidate)])
-    job = Run([planned], workspace, command, threads=options.threads)
+    job = Run([planned], workspace, shlex.join(_command(options)), threads=options.threads)
     judged: list[Subject] = []
     with Progress(err) as progress:
         job.execute(progress.step, judged.append)
@@ -50,3 +49,13 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
         out.write("\n")
     write_console(job.result, out, color=options.color)
     return job.result.exit_code
+
+
+def _command(options: argparse.Namespace) -> list[str]:
+    """What to type for the same verdict."""
+    words = ["weight-gate", "diff", str(options.reference), str(options.candidate)]
+    if options.rtol is not None:
+        words += ["--rtol", repr(options.rtol), "--atol", repr(options.atol)]
+    if options.identical:
+        words.append("--identical")
+    return words + [word for group in options.group for word in ("--group", group)]
