@@ -84,14 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
     check = command("check", "judge the weights that a manifest names, and report")
     _add_manifest(check)
-    check.add_argument(
-        "--root",
-        metavar="DIR",
-        type=Path,
-        action="append",
-        default=[],
-        help="a folder outside the workspace that paths may lead to (repeatable)",
-    )
+    _add_root(check)
     check.add_argument(
         "--reports",
         metavar="DIR",
@@ -141,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
 
     validate = command("validate", "check a manifest without reading any weights")
     _add_manifest(validate)
+    _add_root(validate)
     command("schema", "print the JSON Schema of manifests (draft-07)")
     return parser
 
@@ -148,6 +142,17 @@ def _parser() -> argparse.ArgumentParser:
 def _add_manifest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "manifest", metavar="MANIFEST", nargs="?", default=MANIFEST, help=f"the manifest (default: {MANIFEST})"
+    )
+
+
+def _add_root(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="a folder outside the workspace that paths may lead to (repeatable)",
     )
 
 

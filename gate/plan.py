@@ -11,7 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gate.errors import GateError, ManifestError, MissingFileError, UsageError
+from gate.errors import GateError, ManifestError, MissingFileError
+from gate.paths import paths_outside
 from gate.position import Position
 from gate.references.interface import Reference
 from gate.references.path import PathReference
@@ -34,7 +35,7 @@ class ModelPlan:
     """One weight file and what will be done with it. `problem` is why nothing can be done."""
 
     name: str
-    weights: str
+    weights: str  # as one would write it from the current folder
     path: Path
     rules: Rules
     reference: Reference | None = None
@@ -66,28 +67,26 @@ class ModelPlan:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the verdict will not say."""
+        if self.problem:
+            return ()
         compares = {"values", "statistics"} & set(self.checks)
         return (NOT_LOADED,) if compares else (NOT_LOADED, NO_REFERENCE)
 
 
 def plan(loaded: "LoadedManifest", workspace: Workspace, today: date) -> tuple[ModelPlan, ...]:
     """The models of a manifest in its order; raises `ManifestError` with every path that leads out of the workspace."""
-    plans: list[ModelPlan] = []
-    problems: list[UsageError] = []
-    for index, entry in enumerate(loaded.manifest.models):
-        try:
-            plans.extend(_plan_entry(loaded, workspace, today, index, entry))
-        except UsageError as problem:
-            problems.append(problem)
-    if problems:
+    if problems := paths_outside(loaded, workspace):
         raise ManifestError(problems)
+    plans: list[ModelPlan] = []
+    for index, entry in enumerate(loaded.manifest.models):
+        plans.extend(_plan_entry(loaded, workspace, today, index, entry))
     return _with_own_names(plans)
 
 
 def _with_own_names(plans: list[ModelPlan]) -> tuple[ModelPlan, ...]:
     """Models that a glob gave the same name are called by their paths."""
     names = Counter(each.name for each in plans)
-    return tuple(replace(each, name=each.weights) if names[each.name] > 1 else each for each in plans)
+    return tuple(replace(each, name=each.path.name) if names[each.name] > 1 else each for each in plans)
 
 
 def _plan_entry(
@@ -122,21 +121,23 @@ def _plan_file(
         for key in ("weights", "reference", "digest", "statistics", "groups")
         if key in {"weights", "groups"} or getattr(entry, key) is not None
     }
-    reference = None if problem else entry.reference_for(file)
+    path = workspace.base / weights if problem else workspace.locate(weights, positions["weights"])
+    reference = None
+    if not problem and (written := entry.reference_for(file)):
+        gold = workspace.locate(written, positions["reference"])
+        reference = PathReference(gold, workspace.shown(gold))
     tolerance = loaded.manifest.defaults.tolerance
     groups = {Group(name) for name, mode in entry.groups if mode == "compare"}
     return ModelPlan(
         name=entry.weights if problem else entry.name_of(file),
-        weights=weights,
-        path=workspace.base / weights if problem else workspace.locate(weights, positions["weights"]),
+        weights=workspace.shown(path),
+        path=path,
         rules=Rules(
             (_rule(rule, loaded.position("models", index, "tensors", i)) for i, rule in enumerate(entry.tensors)),
             today,
             Tolerance(tolerance.rtol, tolerance.atol) if tolerance else None,
         ),
-        reference=(
-            PathReference(workspace.locate(reference, positions["reference"]), reference) if reference else None
-        ),
+        reference=reference,
         digest=entry.digest,
         renames=tuple(
             Rename(rule.from_, rule.to, loaded.position("models", index, "names", i))

@@ -80,9 +80,10 @@ class Coverage:
 
     tensors: int = 0
     bytes: int = 0
-    compared: int = 0  # compared with a reference, or with values in the manifest
+    compared: int = 0  # value by value, with a reference or with values in the manifest
     compared_bytes: int = 0
     identical: int = 0  # of those compared: bit for bit equal
+    statistics: int = 0  # not compared, but held to statistics
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,8 @@ _RANK = (Outcome.ERROR, Outcome.NOT_RUN, Outcome.FAILED, Outcome.PASSED, Outcome
 
 def _judged(model: ModelResult) -> bool:
     """Whether a model was really judged: with a reference, at least one element was held against it."""
-    compared = model.reference is None or model.coverage.compared_bytes > 0
+    held = model.coverage.compared_bytes > 0 or model.coverage.statistics > 0
+    compared = model.reference is None or held
     return compared and any(check.checked and check.outcome in _JUDGED for check in model.checks)
 
 

@@ -2,7 +2,9 @@
 
 import os
 import platform
+import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,7 +19,7 @@ from gate.checks import CHECKS
 from gate.checks.interface import Subject, timed
 from gate.checks.rules import waivers
 from gate.checks.values import coverage
-from gate.errors import GateError, defect
+from gate.errors import GateError, ManifestError, UsageError, defect
 from gate.formats import open_weights
 from gate.plan import ModelPlan
 from gate.position import Position
@@ -51,14 +53,7 @@ class Run:
         self.threads = threads or available_cpus()
         self._models = [_not_run(plan) for plan in self.plans]
         self._start = perf_counter()
-        self._frame = RunResult(
-            models=(),
-            command=command,
-            started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
-            version=gate.__version__,
-            manifest=manifest,
-            environment=_environment(self.threads),
-        )
+        self._frame = _frame(command, manifest, self.threads)
 
     @property
     def inputs(self) -> tuple[Path, ...]:
@@ -135,6 +130,27 @@ class Run:
             return None, _unreadable(plan.weights, error, at)
         summary = _described(candidate) + (f"; reference: {_described(reference)}" if reference else "")
         return subject, CheckResult(READ, Outcome.PASSED, summary, position=at)
+
+
+def unusable(error: UsageError, manifest: str) -> RunResult:
+    """The result of a run that never began: one error for each problem of the manifest."""
+    problems = error.problems if isinstance(error, ManifestError) else (error,)
+    findings = tuple(Finding("unusable", each.reason, hint=each.hint, position=each.position) for each in problems)
+    at = findings[0].position or Position(manifest)
+    check = CheckResult("manifest", Outcome.ERROR, "the manifest cannot be used", findings, at)
+    model = ModelResult(name=manifest, weights=manifest, checks=(check,), position=at)
+    return replace(_frame(f"weight-gate check {shlex.quote(manifest)}", manifest), models=(model,))
+
+
+def _frame(command: str, manifest: str | None, threads: int = 1) -> RunResult:
+    return RunResult(
+        models=(),
+        command=command,
+        started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        version=gate.__version__,
+        manifest=manifest,
+        environment=_environment(threads),
+    )
 
 
 def _subject(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None, threads: int) -> Subject:
@@ -215,7 +231,9 @@ def _put(model: ModelResult, check: CheckResult) -> ModelResult:
 
 def _described(weights: WeightSet) -> str:
     tensors = "1 tensor" if len(weights) == 1 else f"{len(weights):,} tensors"
-    return f"{weights.format}, {tensors}, {weights.nbytes:,} bytes"
+    groups = Counter(tensor.group.value for tensor in weights)
+    told = ", ".join(f"{count:,} {group}" for group, count in groups.items()) if len(groups) > 1 else ""
+    return f"{weights.format}, {tensors}{f' ({told})' if told else ''}, {weights.nbytes:,} bytes"
 
 
 def _reader_notes(subject: Subject) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class _Stream:
 class _Output(_Stream):
     def write(self, text: str) -> int:
         if self._stream is None:
-            raise ReportError("there is no standard output to write the verdict to", "do not close it")
+            raise ReportError("there is no standard output to write to", "do not close it")
         try:
             return self._stream.write(text)
         except (OSError, ValueError) as error:
@@ -69,7 +69,7 @@ class _Output(_Stream):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ReportError(
-            f"the verdict could not be written to standard output: {reason}", "see that its reader stays"
+            f"what was found could not be written to standard output: {reason}", "see that its reader stays"
         ) from error
 
 

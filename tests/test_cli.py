@@ -82,7 +82,35 @@ def test_2_manifest(folder: Path) -> None:
             "weight-gate.yml:3:5:",
             "weight-gate.yml:3:5:",
         ]
-    assert not (folder / "weight-gate-reports").exists()
+    assert junit_of(folder).errors > 0
+
+
+def test_2_leaves_no_green_report_of_an_earlier_run(folder: Path) -> None:
+    assert run_gate("check", cwd=folder).returncode == 0
+    assert junit_of(folder).errors == 0
+    (folder / "weight-gate.yml").write_text(MANIFEST + "bogus: 1\n")
+    assert run_gate("check", cwd=folder).returncode == 2
+    assert junit_of(folder).errors > 0
+    assert json.loads((folder / "weight-gate-reports" / "report.json").read_text())["conclusion"] == "error"
+    assert "bogus" in (folder / "weight-gate-reports" / "summary.md").read_text()
+
+
+def test_2_paths_outside_are_all_told_by_validate_too(folder: Path) -> None:
+    text = "version: 1\nmodels:\n  - weights: ../../a.npz\n    reference: /etc/passwd\n"
+    (folder / "weight-gate.yml").write_text(text)
+    for command in ("check", "validate"):
+        found = run_gate(command, cwd=folder)
+        assert found.returncode == 2
+        assert [line.split(" ")[0] for line in found.stderr.splitlines()] == [
+            "weight-gate.yml:3:5:",
+            "weight-gate.yml:4:5:",
+        ]
+
+
+def test_names_of_files_are_those_that_one_can_type_here(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "weight-gate.yml").write_text("version: 1\nmodels:\n  - weights: gone.npz\n")
+    assert "sub/gone.npz" in run_gate("check", "sub/weight-gate.yml", cwd=folder).stdout
 
 
 def test_3_nothing_checked(folder: Path) -> None:

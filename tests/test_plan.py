@@ -25,9 +25,13 @@ def planned(folder: Path, text: str) -> tuple[ModelPlan, ...]:
 
 def test_the_smallest_manifest(tmp_path: Path) -> None:
     (model,) = planned(tmp_path, "version: 1\nmodels:\n  - weights: sub/m.keras\n    reference: g.keras\n")
-    assert (model.name, model.weights, model.path) == ("m", "sub/m.keras", tmp_path / "sub" / "m.keras")
+    assert (model.name, model.weights, model.path) == (
+        "m",
+        str(tmp_path / "sub" / "m.keras"),
+        tmp_path / "sub" / "m.keras",
+    )
     assert model.reference is not None
-    assert model.reference.shown == "g.keras"
+    assert model.reference.shown == str(tmp_path / "g.keras")
     assert model.checks == ("structure", "finite", "values")
     assert model.notes == (NOT_LOADED,)
     assert model.groups == {Group.WEIGHTS}
@@ -79,8 +83,8 @@ def test_a_glob_makes_one_model_per_file(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     models = planned(tmp_path, 'version: 1\nmodels:\n  - weights: "*.npz"\n    reference: gold/{file}\n')
     assert [(m.name, m.weights, m.reference.shown if m.reference else "") for m in models] == [
-        ("a", "a.npz", "gold/a.npz"),
-        ("b", "b.npz", "gold/b.npz"),
+        ("a", str(tmp_path / "a.npz"), str(tmp_path / "gold" / "a.npz")),
+        ("b", str(tmp_path / "b.npz"), str(tmp_path / "gold" / "b.npz")),
     ]
     models = planned(tmp_path, 'version: 1\nmodels:\n  - weights: "a.*"\n')
     assert [m.name for m in models] == ["a.keras", "a.npz"]

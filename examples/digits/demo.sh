@@ -37,3 +37,4 @@ fi
 echo "Green, then red, as it should be. Reports (summary.md, junit.xml, report.json) are in"
 echo "  $reports/digits"
 echo "  $reports/digits-tampered"
+echo "Try it: .venv/bin/python -m gate check examples/digits/weight-gate.yml"

@@ -32,19 +32,22 @@ def check_values(subject: Subject) -> CheckResult:
 def coverage(subject: Subject) -> Coverage:
     """How much of the candidate's compared groups was held against values, not only against names and shapes."""
     tensors = subject.pairing.candidate
-    compared = [name for name in subject.judged if _has_values(subject, name) or subject.has_statistics(name)]
+    compared = [name for name in subject.judged if _has_values(subject, name)]
+    others = [name for name in subject.judged if not _has_values(subject, name) and tensors[name].size]
     return Coverage(
         tensors=len(tensors),
         bytes=sum(tensor.nbytes for tensor in tensors.values()),
         compared=len(compared),
         compared_bytes=sum(tensors[name].nbytes for name in compared),
         identical=sum(1 for name in compared if _identical(subject, name)),
+        statistics=sum(1 for name in others if subject.has_statistics(name)),
     )
 
 
 def _meant_to_compare(subject: Subject) -> bool:
-    expected = (subject.expectations[name].expect for name in subject.judged)
-    return subject.reference is not None and any(expect in _COMPARED for expect in expected)
+    meant = [name for name in subject.judged if subject.expectations[name].expect in _COMPARED]
+    met = any(name in subject.pairing.reference for name in meant)  # then `structure` says what is wrong with it
+    return subject.reference is not None and bool(meant) and not met
 
 
 def _nothing_compared(subject: Subject) -> Finding:
@@ -83,11 +86,18 @@ def _summary(subject: Subject, covered: Coverage, findings: list[Finding]) -> st
         part = share(covered.compared_bytes, covered.bytes)
         text = f"{covered.compared:,} of {counted(covered.tensors, 'tensor')}, {part} of bytes compared"
         text += f"; {covered.identical:,} identical bit for bit"
+        if other := [name for name in subject.judged if _became_another(subject, name)]:
+            text += f"; {counted(len(other), 'tensor')} of another shape or dtype, as told, not compared"
     if tensors := {finding.tensor for finding in findings if finding.tensor is not None}:
         text += f"; {counted(len(tensors), 'tensor')} not as expected"
     elif slack := _widest(subject):
         text += f"; {slack}"
     return text
+
+
+def _became_another(subject: Subject, name: str) -> bool:
+    expect = subject.expectations[name].expect
+    return expect == Expect.CHANGED and name in subject.pairing.reference and name not in subject.comparable
 
 
 def _widest(subject: Subject) -> str:

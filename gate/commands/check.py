@@ -3,6 +3,7 @@
 import argparse
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -16,17 +17,22 @@ from gate.reports.console import write_console
 from gate.reports.files import ReportFiles
 from gate.reports.outputs import github_outputs
 from gate.reports.progress import Progress
-from gate.run import Run
+from gate.run import Run, unusable
 from gate.workspace import Workspace
 
 
 def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> int:
     """Loads and plans, writes every report as "not run", judges, writes them again."""
     path = Path(options.manifest)
-    loaded = load_manifest(path)
-    workspace = Workspace.of_manifest(path, options.root)
+    try:
+        loaded = load_manifest(path)
+        workspace = Workspace.of_manifest(path, options.root)
+        plans = plan(loaded, workspace, datetime.now(UTC).date())
+    except UsageError as error:
+        _report_unusable(error, options, host)
+        raise
     job = Run(
-        plan(loaded, workspace, datetime.now(UTC).date()),
+        plans,
         workspace,
         command=shlex.join(["weight-gate", "check", str(path), *_roots(options.root)]),
         manifest=str(path),
@@ -56,6 +62,14 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
         raise
     report()
     return job.result.exit_code
+
+
+def _report_unusable(error: UsageError, options: argparse.Namespace, host: Runner) -> None:
+    """Red reports in the place of an earlier run's; what cannot be written does not hide the error itself."""
+    paths = _report_paths(options)
+    with suppress(ReportError, UsageError):
+        _refuse_paths_in_use(paths, (), Path(options.manifest))
+        ReportFiles(paths, step_summary=host.step_summary).write(unusable(error, str(options.manifest)))
 
 
 def _roots(roots: Sequence[Path]) -> Iterator[str]:

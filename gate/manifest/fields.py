@@ -157,8 +157,13 @@ _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 PLACEHOLDERS = ("file", "stem")
 
 
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git[:+@]|(HEAD|origin)[:/~^]")
+
+
 def _reference(text: str) -> str:
     _line(text)
+    if _ELSEWHERE.match(text):
+        raise mistake(f"{quoted(text)} is no file: references from git or a URL are not in this version of weight-gate")
     if "*" in text or "?" in text:
         raise mistake("a reference names one file, not a glob: {file} and {stem} stand for the name of the weight file")
     for place in _PLACEHOLDER.finditer(text):

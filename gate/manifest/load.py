@@ -158,7 +158,13 @@ def _text(content: bytes, file: str) -> str:
         start = content[: content.index(b"\x00")].decode("utf-8", "replace")
         mark = _mark_at(start, len(start))
         raise ManifestError(
-            [UsageError("a NUL character: this is UTF-16 or no text", "save it as UTF-8", _position(file, mark))]
+            [
+                UsageError(
+                    "a NUL character: this is UTF-16 or no text",
+                    "save it as UTF-8; weight files are for `list` and `diff`",
+                    _position(file, mark),
+                )
+            ]
         )
     try:
         return content.decode("utf-8-sig")

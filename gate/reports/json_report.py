@@ -53,6 +53,7 @@ def _coverage(coverage: Coverage) -> dict[str, object]:
         "compared": coverage.compared,
         "compared_bytes": coverage.compared_bytes,
         "identical": coverage.identical,
+        "statistics": coverage.statistics,
     }
 
 

@@ -118,13 +118,14 @@ def coverage(model: ModelResult) -> str:
     covered = model.coverage
     if not covered.tensors:
         return "no tensor was read, nothing was compared"
+    more = f"; {covered.statistics:,} held to statistics only" if covered.statistics else ""
     if not covered.compared:
-        return f"0 of {plural(covered.tensors, 'tensor')}: values were compared with nothing"
+        return f"0 of {plural(covered.tensors, 'tensor')}: values were compared with nothing{more}"
     share = 100.0 if covered.compared_bytes >= covered.bytes else 100 * covered.compared_bytes / covered.bytes
     percent = "100" if share == 100 else f"{math.floor(share * 10) / 10:g}"
     return (
         f"{covered.compared:,} of {plural(covered.tensors, 'tensor')}, {percent} % of bytes compared; "
-        f"{covered.identical:,} bit for bit equal"
+        f"{covered.identical:,} bit for bit equal{more}"
     )
 
 

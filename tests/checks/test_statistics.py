@@ -19,7 +19,7 @@ def test_statistics_agree_where_values_do_not(tmp_path: Path) -> None:
     thresholds = dict.fromkeys(("mean", "std", "min", "max", "norm", "sparsity", "skewness", "kurtosis"), 1e-05)
     model = judge(tmp_path, shuffled(), sample(), tensors=[{"match": "**", "expect": "any"}], statistics=thresholds)
     assert findings_of(model) == []
-    assert model.coverage.compared == 10
+    assert (model.coverage.compared, model.coverage.statistics) == (0, 10)
 
 
 def test_a_shift_is_found_and_measured(tmp_path: Path) -> None:
