@@ -36,6 +36,14 @@ def junit_of(folder: Path) -> JUnitXml:
     return JUnitXml.fromfile(str(folder / "weight-gate-reports" / "junit.xml"))
 
 
+def run_script(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """A process of its own that runs the gate with something in it replaced."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+
+
 def test_0_everything_held(folder: Path) -> None:
     found = run_gate("check", cwd=folder)
     assert (found.returncode, found.stderr) == (0, "")
@@ -202,10 +210,7 @@ def test_a_defect_of_ours_is_red_and_hides_no_other_model(folder: Path) -> None:
         "gate.checks.CHECKS['structure'] = broken\n"
         "sys.exit(main(['check']))\n"
     )
-    found = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
+    found = run_script(folder, script)
     assert found.returncode == 4
     assert "weight-gate itself failed in broken, line 4" in " ".join(found.stdout.split())
     assert "Traceback" not in found.stderr
@@ -370,10 +375,7 @@ def test_a_signal_while_modules_are_imported(folder: Path) -> None:
         "gate.cli.import_module = importing\n"
         "sys.exit(gate.cli.main(['check']))\n"
     )
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    found = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, env=env, capture_output=True, text=True, check=False
-    )
+    found = run_script(folder, script)
     assert (found.returncode, found.stderr) == (143, "")
 
 
@@ -390,10 +392,7 @@ def test_a_defect_outside_any_check_is_an_error_without_a_traceback(folder: Path
         "gate.commands.validate.load_manifest = broken\n"
         "sys.exit(main(['validate']))\n"
     )
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    found = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, env=env, capture_output=True, text=True, check=False
-    )
+    found = run_script(folder, script)
     assert found.returncode == 4
     assert found.stderr.startswith("weight-gate itself failed in broken, line 4")
     assert "Traceback" not in found.stderr

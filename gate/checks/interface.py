@@ -9,7 +9,7 @@ from gate.errors import UnreadableError
 from gate.position import Position
 from gate.results import CheckResult, Finding, Outcome
 from gate.tensors.compare import Criterion
-from gate.tensors.diagnose import Library
+from gate.tensors.diagnose import Diagnosis, Library
 from gate.tensors.dtypes import dtype_name, is_number, is_real
 from gate.tensors.pairing import Pairing
 from gate.tensors.rules import Expect, Expectation, Rules
@@ -73,9 +73,9 @@ class Subject:
     def _diagnoses(self) -> Iterator[int]:
         return iter(range(MOST_DIAGNOSES))
 
-    def may_diagnose(self) -> bool:
-        """Whether one more failed tensor may be looked into: each takes time, and nobody reads thousands."""
-        return next(self._diagnoses, None) is not None
+    def diagnose(self, explain: Callable[[], Diagnosis | None]) -> Diagnosis | None:
+        """What `explain` says of one more failed tensor; nothing after many, since each takes time."""
+        return explain() if next(self._diagnoses, None) is not None else None
 
     def has_statistics(self, name: str) -> bool:
         """Whether a judged tensor has bounds of its own, or thresholds and a reference to hold them against."""

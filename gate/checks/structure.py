@@ -55,8 +55,8 @@ def _judge_missing(subject: Subject, name: str) -> Iterator[Finding]:
         return
     found: Diagnosis | None = None
     try:
-        if subject.may_diagnose():
-            found = explain_missing(name, missing, subject.criterion(name), subject.surplus_library)
+        criterion, surplus = subject.criterion(name), subject.surplus_library
+        found = subject.diagnose(lambda: explain_missing(name, missing, criterion, surplus))
     except UnreadableError as error:
         yield unreadable(name, error, position)
     yield Finding(
@@ -139,8 +139,7 @@ def _judge_shape(subject: Subject, name: str) -> Iterator[Finding]:
     position = subject.position(name, "expect")
     found: Diagnosis | None = None
     try:
-        if subject.may_diagnose():
-            found = explain_shape(actual, expected, subject.criterion(name))
+        found = subject.diagnose(lambda: explain_shape(actual, expected, subject.criterion(name)))
     except UnreadableError as error:
         yield unreadable(name, error, position)
     yield Finding(

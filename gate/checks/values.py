@@ -151,10 +151,8 @@ def _mismatch(subject: Subject, name: str, found: Measurement) -> Finding:
     diagnosis: Diagnosis | None = None
     details = [*_story(found, criterion, actual), *_enough(found, criterion, actual)]
     try:
-        if subject.may_diagnose():
-            diagnosis = explain_value(
-                name, actual, expected, criterion, subject.candidate_library, subject.reference_library
-            )
+        libraries = (subject.candidate_library, subject.reference_library)
+        diagnosis = subject.diagnose(lambda: explain_value(name, actual, expected, criterion, *libraries))
     except UnreadableError as error:
         details.append(f"no diagnosis: {error.reason}")
     kind = "not-identical" if criterion.bitwise else "value-mismatch"
