@@ -129,6 +129,9 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = command("list", "list the tensors of a weight file")
     listing.add_argument("file", metavar="FILE", type=Path)
+    listing.add_argument(
+        "--against", metavar="REF", type=Path, help="show which tensor of REF each is compared with, and why"
+    )
     listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
     _add_color(listing)
 

@@ -25,8 +25,7 @@ from gate.plan import ModelPlan
 from gate.position import Position
 from gate.references.path import PathReference
 from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
-from gate.tensors.default_names import align, renumbered
-from gate.tensors.pairing import Pairing, rewrite
+from gate.tensors.pairing import Pairing, pair
 from gate.tensors.rules import Expect
 from gate.tensors.weightset import Group, Tensor, WeightSet
 from gate.workspace import Workspace
@@ -154,13 +153,10 @@ def _frame(command: str, manifest: str | None, threads: int = 1) -> RunResult:
 
 
 def _subject(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None, threads: int) -> Subject:
-    theirs = rewrite(reference.tensors, plan.renames) if reference else {}
-    names = _aligned(plan, candidate, theirs)
-    theirs = {names[name]: tensor for name, tensor in theirs.items()}
     return Subject(
         candidate=candidate,
         reference=reference,
-        pairing=Pairing(_grouped(candidate.tensors, plan.groups), _grouped(theirs, plan.groups), renumbered(names)),
+        pairing=compared(plan, candidate, reference),
         rules=plan.rules,
         groups=plan.groups,
         digest=plan.digest,
@@ -170,15 +166,21 @@ def _subject(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None,
     )
 
 
-def _aligned(plan: ModelPlan, candidate: WeightSet, reference: Mapping[str, Tensor]) -> Mapping[str, str]:
-    """The reference's names as they are compared. What the manifest says of names beats every default."""
-    own = {name: name for name in reference}
-    if plan.renames:
-        return own
-    ours = [name for name in candidate.tensors if plan.rules.expectation(name).expect != Expect.NEW]
-    theirs = [name for name in reference if plan.rules.expectation(name).expect != Expect.REMOVED]
-    names = {**own, **align(ours, theirs)}
-    return names if len(set(names.values())) == len(names) else own
+def compared(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None) -> Pairing:
+    """The tensors of the groups that are compared, by the names they are compared under."""
+    ours = _grouped(candidate.tensors, plan.groups)
+    if reference is None:
+        return Pairing(ours, {})
+    pairing = pair(
+        candidate.tensors,
+        reference.tensors,
+        plan.renames,
+        new=lambda name: plan.rules.expectation(name).expect == Expect.NEW,
+        removed=lambda name: plan.rules.expectation(name).expect == Expect.REMOVED,
+    )
+    theirs = _grouped(pairing.reference, plan.groups)
+    uncertain = tuple(each for each in pairing.uncertain if each.reference in theirs)
+    return replace(pairing, candidate=ours, reference=theirs, uncertain=uncertain)
 
 
 def _identities(weights: WeightSet) -> set[tuple[int, int]]:
@@ -238,9 +240,7 @@ def _described(weights: WeightSet) -> str:
 
 def _reader_notes(subject: Subject) -> tuple[str, ...]:
     theirs = tuple(f"reference: {note}" for note in subject.reference.notes) if subject.reference else ()
-    renumbered = ", ".join(subject.pairing.renumbered)
-    paired = (f"default layer names, paired in order: the reference's {renumbered}",) if renumbered else ()
-    return (*subject.candidate.notes, *theirs, *paired)
+    return (*subject.candidate.notes, *theirs, *subject.pairing.notes)
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -1,12 +1,15 @@
 """Where a manifest's paths lie: relative to the manifest, inside its repository or a folder named with `--root`."""
 
 import os
+import re
 from collections.abc import Iterable
 from glob import glob
 from pathlib import Path
 
 from gate.errors import UnreadableError, UsageError
 from gate.position import Position
+
+_PART_OF_CHECKPOINT = re.compile(r"(.*)\.(?:index|meta|data-\d{5,}-of-\d{5,})", re.DOTALL)
 
 
 class Workspace:
@@ -52,7 +55,7 @@ class Workspace:
         """The files that a glob matches, sorted, written as the pattern is."""
         self.locate(pattern, position)
         found = glob(pattern, root_dir=self.base, recursive=True, include_hidden=True)  # noqa: PTH207 - names as written
-        return sorted(name for name in found if self._is_weights(self.base / name))
+        return sorted({self._whole(name) for name in found if self._is_weights(self.base / name)})
 
     def shown(self, path: Path) -> str:
         """A path as the user would write it: relative to the current folder where it lies below it."""
@@ -64,7 +67,17 @@ class Workspace:
 
     @staticmethod
     def _is_weights(path: Path) -> bool:
-        return not path.is_dir() or (path / "saved_model.pb").exists()
+        """Not a folder, unless it is a SavedModel; not the file in which TensorFlow notes its latest checkpoint."""
+        if path.is_dir():
+            return (path / "saved_model.pb").exists()
+        return path.name != "checkpoint" or not any(path.parent.glob("*.index"))
+
+    def _whole(self, name: str) -> str:
+        """A checkpoint's files are one model: its prefix, or its index where the prefix is empty."""
+        part = _PART_OF_CHECKPOINT.fullmatch(name)
+        if part is None or not (self.base / f"{part[1]}.index").is_file():
+            return name
+        return part[1] if not part[1].endswith(("/", "\\")) and part[1] else f"{part[1]}.index"
 
 
 def _absolute(path: Path) -> Path:

@@ -45,6 +45,8 @@ def _sort_of_value(value: Any) -> str:
 def _cast(items: list[Any], tensor: Tensor) -> Array:
     """The items in the tensor's dtype; raises where one of them is not, or not nearly, what it becomes."""
     if tensor.dtype.kind in "SUO":  # as wide as they are: a tensor's width must not cut them off
+        if tensor.dtype.kind == "O":
+            return np.array([item.encode() for item in items], np.object_)
         texts = [item.encode() for item in items] if tensor.dtype.kind == "S" else items
         return np.array(texts) if texts else np.empty(0, tensor.dtype)
     with np.errstate(all="ignore"):

@@ -1,14 +1,19 @@
 """Same names, shapes and dtypes, both ways, before any value is looked at."""
 
+import re
 from collections.abc import Iterator
 
-from gate.checks.interface import Subject, result, unreadable
+from gate.checks.interface import UNCHECKABLE, Subject, result, unreadable
 from gate.checks.wording import counted, kind_of
 from gate.errors import UnreadableError
 from gate.results import CheckResult, Finding
 from gate.tensors.diagnose import Diagnosis, explain_missing, explain_shape
 from gate.tensors.dtypes import dtype_name
+from gate.tensors.pairing import Uncertain
 from gate.tensors.rules import Expect
+
+MOST_CANDIDATES = 5
+"""How many candidates a message names."""
 
 
 def check_structure(subject: Subject) -> CheckResult:
@@ -19,10 +24,26 @@ def check_structure(subject: Subject) -> CheckResult:
     else:
         names = [n for n in subject.pairing.names if subject.expectations[n].expect != Expect.IGNORED]
         summary = f"names, shapes and dtypes of {counted(len(names), 'tensor')}"
-    findings = [finding for name in names for finding in _judge(subject, name)]
+    uncertain = [each for each in subject.pairing.uncertain if each.reference in names]
+    doubtful = {name for each in uncertain for name in (each.reference, *each.candidates)}
+    findings = [finding for name in names if name not in doubtful for finding in _judge(subject, name)]
+    findings += [_doubtful(subject, each) for each in uncertain]
     if findings:
         summary += f": {counted(len({finding.tensor for finding in findings}), 'tensor')} not as expected"
     return result("structure", summary, findings, len(names), subject.positions.get("reference"))
+
+
+def _doubtful(subject: Subject, each: Uncertain) -> Finding:
+    shown = ", ".join(each.candidates[:MOST_CANDIDATES])
+    more = len(each.candidates) - MOST_CANDIDATES
+    old, new = re.escape(subject.pairing.reference[each.reference].name), (*each.candidates, "?")[0]
+    return Finding(
+        UNCHECKABLE,
+        f"it cannot be told which tensor of the file this is: {shown}{f' and {more} more' if more > 0 else ''}",
+        tensor=each.reference,
+        hint=f"say it with a rule: `names: [{{from: '^{old}$', to: '{new}'}}]`, with the right one after `to:`",
+        position=subject.positions.get("reference"),
+    )
 
 
 def _states_kind(subject: Subject, name: str) -> bool:

@@ -9,6 +9,8 @@ import numpy as np
 from gate.tensors.dtypes import dtype_name
 from gate.tensors.weightset import Tensor
 
+_LONGEST_TEXT = 120
+
 
 def kind_of(tensor: Tensor) -> str:
     """`float32 [3, 3, 1, 8]`."""
@@ -21,7 +23,12 @@ def place(index: int, shape: tuple[int, ...]) -> str:
 
 
 def number(value: Any) -> str:
-    """A value with as many digits as tell it from its neighbours: nine for a float32, up to 17 for a float64."""
+    """A value with as many digits as tell it from its neighbours: nine for a float32, up to 17 for a float64.
+
+    Of a text, the beginning.
+    """
+    if isinstance(value, bytes | str):
+        return repr(value[:_LONGEST_TEXT]) + ("…" if len(value) > _LONGEST_TEXT else "")
     if isinstance(value, bool) or not isinstance(value, float):
         return repr(value)
     short = f"{value:.9g}"

@@ -16,10 +16,13 @@ from gate.formats.keras_sharded import KerasSharded
 from gate.formats.keras_weights import KerasWeights
 from gate.formats.limits import Limits
 from gate.formats.numpy_archive import NumpyArchive
-from gate.formats.pointers import CHECKPOINT_HINT, TABLE_MAGIC, folder, missing, refuse_pointer
+from gate.formats.pointers import folder, missing, refuse_pointer
 from gate.formats.safetensors import Safetensors
 from gate.formats.seam import guard
 from gate.formats.source import HEAD_BYTES, Source
+from gate.formats.tensorflow.checkpoint import Checkpoint
+from gate.formats.tensorflow.find import INDEX, SAVED_MODEL, checkpoint_index
+from gate.formats.tensorflow.saved_model import SavedModelReader
 from gate.formats.text import printable, quoted
 from gate.tensors.weightset import WeightSet
 
@@ -27,7 +30,16 @@ __all__ = ["READERS", "Limits", "Reader", "Source", "open_weights"]
 
 READERS: dict[str, Reader] = {
     reader.key: reader
-    for reader in (KerasArchive(), KerasWeights(), KerasSharded(), KerasLegacy(), NumpyArchive(), Safetensors())
+    for reader in (
+        KerasArchive(),
+        KerasWeights(),
+        KerasSharded(),
+        KerasLegacy(),
+        SavedModelReader(),
+        Checkpoint(),
+        NumpyArchive(),
+        Safetensors(),
+    )
 }
 
 
@@ -39,6 +51,7 @@ def open_weights(path: Path, *, shown: str | None = None, limits: Limits = Limit
     """
     shown = printable(str(path) if shown is None else shown)
     with guard(f"{shown} cannot be read", "check the path and its permissions"):
+        path, shown, taken = _file(path, shown)
         source = Source(path, shown, limits, _head(path, shown))
     try:
         with guard(f"{shown} cannot be read as weights"):
@@ -47,11 +60,19 @@ def open_weights(path: Path, *, shown: str | None = None, limits: Limits = Limit
                 if reader.recognises(source):
                     weights = reader.read(source)
                     weights.files = weights.files or (path,)
+                    weights.notes = (*taken, *weights.notes)
                     return weights
             raise _unknown(source)
     except GateError:
         source.close()
         raise
+
+
+def _file(path: Path, shown: str) -> tuple[Path, str, tuple[str, ...]]:
+    """The file to begin with, what to call it, and why this one: a path may mean a folder or a checkpoint's prefix."""
+    if path.is_dir() and (path / SAVED_MODEL).is_file():
+        return path / SAVED_MODEL, str(Path(shown) / SAVED_MODEL), ()
+    return checkpoint_index(path, shown) or (path, shown, ())
 
 
 def _head(path: Path, shown: str) -> bytes:
@@ -74,9 +95,10 @@ def _unknown(source: Source) -> UnreadableError:
     readable = ", ".join(reader.title for reader in READERS.values())
     if head.startswith(numpy_array.MAGIC):
         return _single_array(source)
-    if source.mapping.bytes_at(source.mapping.size - len(TABLE_MAGIC), len(TABLE_MAGIC)) == TABLE_MAGIC:
+    if source.path.name.endswith(INDEX):
         return UnreadableError(
-            f"{shown} is the index of a TensorFlow checkpoint, a format this version cannot read", CHECKPOINT_HINT
+            f"{shown} is called as the index of a TensorFlow checkpoint is, and does not end as one",
+            "the file is damaged or was cut short: fetch all files of the checkpoint again",
         )
     if is_hdf5(head):
         return UnreadableError(f"{shown} is HDF5, but not as Keras lays weights out", f"readable are {readable}")

@@ -122,6 +122,19 @@ def chains_below(layer: LayerConfig) -> dict[str, list[tuple[str, ...]]]:
     return found
 
 
+def places_below(layer: LayerConfig) -> dict[tuple[str, ...], tuple[tuple[int, ...], str]]:
+    """Every layer of a nested model by its chain of names, without the outermost: its places in lists, its class."""
+    found: dict[tuple[str, ...], tuple[tuple[int, ...], str]] = {}
+    pending: list[tuple[LayerConfig, tuple[str, ...], tuple[int, ...]]] = [(layer, (), ())]
+    while pending:
+        current, chain, places = pending.pop()
+        for place, inner in enumerate((*current.sublayers, *_wrapped(current))):
+            if inner.name is not None:
+                found[*chain, inner.name] = ((*places, place), snake_case(inner.class_name))
+                pending.append((inner, (*chain, inner.name), (*places, place)))
+    return found
+
+
 def _wrapped(layer: LayerConfig) -> tuple[LayerConfig, ...]:
     """The layer inside a TimeDistributed and the like; a Bidirectional renames its own, so it is left out."""
     if layer.class_name == "Bidirectional":

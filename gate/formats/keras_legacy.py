@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from gate.errors import UnreadableError
 from gate.formats.hdf5_tree import Folder, Stored, is_hdf5
 from gate.formats.interface import Reader
-from gate.formats.keras_config import LayerConfig, chains_below, layer_config
+from gate.formats.keras_config import LayerConfig, chains_below, layer_config, places_below, snake_case
 from gate.formats.keras_names import GUESSED_BFLOAT16, distinct
 from gate.formats.source import Source
 from gate.formats.strict_json import parsed
 from gate.formats.text import quoted, text_of, texts_of
-from gate.tensors.weightset import Group, Tensor, WeightSet
+from gate.tensors.weightset import Group, Layer, Step, Tensor, WeightSet, layer_of
 
 MODEL, OPTIMIZER, TOP = "model_weights", "optimizer_weights", "top_level_model_weights"
+OPTIMIZER_LAYER = Layer((Step("optimizer", OPTIMIZER),))
 UNLISTED = "the file holds tensors that its lists of layers and weights leave out: Keras would not load them"
 
 
@@ -40,7 +41,17 @@ class KerasLegacy(Reader):
         tensors = {}
         for name, found in zip(names, reading.found, strict=True):
             data = found.stored.data
-            tensors[name] = Tensor(name, data.dtype, data.shape, data.read, found.group, found.stored.path)
+            tensors[name] = Tensor(
+                name,
+                data.dtype,
+                data.shape,
+                data.read,
+                found.group,
+                found.stored.path,
+                layer=found.layer,
+                variable=found.names[0].rpartition("/")[2],
+                index=found.index,
+            )
         return WeightSet(source.shown, self.key, tensors, tuple(reading.notes), source.close)
 
 
@@ -49,6 +60,8 @@ class _Found:
     names: tuple[str, ...]
     group: Group
     stored: Stored
+    layer: Layer | None = None
+    index: int | None = None
 
 
 @dataclass
@@ -57,24 +70,26 @@ class _Reading:
     found: list[_Found] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
     taken: set[int] = field(default_factory=set)
+    members: dict[tuple[tuple[Step, ...], int], dict[str, None]] = field(default_factory=dict)
 
     def run(self) -> None:
         root = self.source.hdf5
         config = self._config(root)
         layers = {layer.name: layer for layer in config.sublayers} if config else {}
         top = root.folder(MODEL) or root
-        for name in self._required(top, "layer_names"):
-            self._layer(top, name, layers.get(name))
+        for place, name in enumerate(self._required(top, "layer_names")):
+            self._layer(top, name, layers.get(name), place)
         extra = top.folder(TOP)
         if extra is not None:
             for path, stored in self._weights(extra):
                 parts = _without_zero(path).split("/")
                 chain = parts[1:] if len(parts) > 1 else parts  # without the model's own name
-                self._add(("/".join(chain),), Group.WEIGHTS, stored)
+                steps = () if len(chain) == 1 else layer_of("/".join(chain)).steps
+                self._add(("/".join(chain),), Group.WEIGHTS, stored, Layer(steps))
         optimizer = root.folder(OPTIMIZER)
         if optimizer is not None:
             for path, stored in self._weights(optimizer):
-                self._add((f"optimizer/{_optimizer_name(path)}",), Group.OPTIMIZER, stored)
+                self._add((f"optimizer/{_optimizer_name(path)}",), Group.OPTIMIZER, stored, OPTIMIZER_LAYER)
         self._unlisted(root)
 
     def _config(self, root: Folder) -> LayerConfig | None:
@@ -86,7 +101,7 @@ class _Reading:
             parsed(text.encode("utf-8", "replace"), f"{self.source.shown}: model_config", limit, duplicates=True)
         )
 
-    def _layer(self, top: Folder, name: str, config: LayerConfig | None) -> None:
+    def _layer(self, top: Folder, name: str, config: LayerConfig | None, place: int) -> None:
         folder = top.at(name)
         if not isinstance(folder, Folder):
             raise UnreadableError(
@@ -94,9 +109,19 @@ class _Reading:
                 "the save was cut short: save the model again",
             )
         below = chains_below(config) if config else {}
+        places = places_below(config) if config else {}
         for path, stored in self._weights(folder):
             parts = _without_zero(path).split("/")
-            self._add(_choices(name, parts, below), Group.WEIGHTS, stored)
+            names = _choices(name, parts, below)
+            inner = names[0][len(name) + 1 :].rpartition("/")[0]
+            chain = tuple(inner.split("/")) if inner else ()
+            # In a nested model trainable weights come first, so only the outermost order is the model's.
+            order = places[chain][0] if chain in places else chain
+            kinds = [snake_case(config.class_name) if config else None]
+            kinds += [
+                places[chain[: depth + 1]][1] if chain[: depth + 1] in places else None for depth in range(len(chain))
+            ]
+            self._add(names, Group.WEIGHTS, stored, Layer(_steps((name, *chain), kinds), (place, *order)))
 
     def _weights(self, folder: Folder) -> Iterator[tuple[str, Stored]]:
         for path in self._required(folder, "weight_names"):
@@ -116,13 +141,31 @@ class _Reading:
             )
         return names
 
-    def _add(self, names: tuple[str, ...], group: Group, stored: Stored) -> None:
+    def _add(self, names: tuple[str, ...], group: Group, stored: Stored, layer: Layer | None = None) -> None:
         if stored.address in self.taken:
             raise UnreadableError(f"{self.source.shown} lists {quoted(stored.path)} twice", "save the model again")
         self.taken.add(stored.address)
         if stored.data.guessed:
             self.notes[GUESSED_BFLOAT16] = None
-        self.found.append(_Found((*names, stored.path), group, stored))
+        self.found.append(_Found((*names, stored.path), group, stored, *self._same_layer(layer, names)))
+
+    def _same_layer(self, layer: Layer | None, names: tuple[str, ...]) -> tuple[Layer | None, int | None]:
+        """The layer, one object for all its variables, and the number of this variable in it.
+
+        Two layers may go by one name; a variable that is there already belongs to the next.
+        """
+        if layer is None:
+            return None, None
+        variable = names[0].rpartition("/")[2]
+        copy = 0
+        while variable in self.members.setdefault((layer.steps, copy), {}):
+            copy += 1
+        members = self.members[layer.steps, copy]
+        members[variable] = None
+        if copy and layer.steps:
+            last = layer.steps[-1]
+            layer = Layer((*layer.steps[:-1], Step(last.name, f"{last.node}~{copy + 1}")), layer.order)
+        return layer, len(members) - 1
 
     def _unlisted(self, root: Folder) -> None:
         for stored in root.datasets():
@@ -173,6 +216,14 @@ def _choices(layer: str, parts: list[str], below: dict[str, list[tuple[str, ...]
     if chain is None:
         chain = inner[1:] if inner[:1] == own else inner  # Keras repeats a layer's name inside itself
     return "/".join((layer, *chain, variable)), "/".join((layer, *scope, variable))
+
+
+def _steps(chain: tuple[str, ...], kinds: list[str | None]) -> tuple[Step, ...]:
+    """From the model to a layer; each step's node is the chain that far."""
+    return tuple(
+        Step(name, "/".join(chain[: depth + 1]), None, kind)
+        for depth, (name, kind) in enumerate(zip(chain, kinds, strict=True))
+    )
 
 
 def _completed(inner: list[str], below: dict[str, list[tuple[str, ...]]]) -> list[str] | None:

@@ -16,7 +16,8 @@ from gate.formats.keras_config import LayerConfig, by_stored_key, snake_case
 from gate.formats.keras_variables import class_of_key, known_class, made_by, variable_names
 from gate.formats.limits import Limits
 from gate.formats.text import natural, quoted, text_of
-from gate.tensors.weightset import Group, Tensor
+from gate.tensors.model_order import Order
+from gate.tensors.weightset import Group, Layer, Step, Tensor
 
 VARS = "vars"
 LAYERS = ("layers", "_layer_checkpoint_dependencies")  # the second in Keras 2.12 and 2.13
@@ -101,6 +102,8 @@ class _Where:
     """Settings of the layer around."""
     listed: dict[str, LayerConfig] | None = None
     """Inside a container: its layers' settings by stored key, empty when unknown; None outside."""
+    steps: tuple[Step, ...] = ()
+    order: Order | None = ()
 
 
 @dataclass(slots=True)
@@ -110,6 +113,9 @@ class _Found:
     group: Group
     stored: Stored
     path: str
+    layer: Layer
+    variable: str
+    index: int | None
 
 
 class Namer:
@@ -117,6 +123,7 @@ class Namer:
 
     def __init__(self, top: Node, config: LayerConfig | None = None) -> None:
         self._found: list[_Found] = []
+        self._layers: dict[tuple[Step, ...], Layer] = {}
         self._notes: dict[str, None] = {}
         self._layer(top, "", _Where(config=config), root=True)
         self.tensors = self._resolved()
@@ -132,7 +139,7 @@ class Namer:
         config = where.config if root else self._config_of(key, where, said)
         made = made_by(where.owner or "", key) if where.listed is None else None
         class_name = self._class_of(key, where, config, made, said)
-        inner = _Where(where.chain, where.long, where.group, class_of_key(key), config)
+        inner = replace(where, owner=class_of_key(key), config=config, listed=None)
         if config is not None:
             inner = replace(inner, owner=_snake(config))
         elif class_name is not None:
@@ -150,6 +157,10 @@ class Namer:
                 inner = replace(inner, chain=(*where.chain, name), long=(*where.long, name))
             else:
                 inner = replace(inner, chain=(*where.chain, key), long=(*where.long, key))
+            attribute = key if where.listed is None else None
+            known = None if name == key and attribute and not said and config is None else name
+            kind = snake_case(config.class_name) if config else class_of_key(key) if attribute is None else None
+            inner = replace(inner, steps=(*where.steps, Step(known, node.path, attribute, kind)))
         if variables is not None:
             self._variables(variables, inner, class_name)
         self._children(node, inner, root)
@@ -157,17 +168,17 @@ class Namer:
     def _children(self, node: Node, where: _Where, root: bool = False) -> None:
         for key in sorted(node.stored, key=natural):  # nothing that Keras writes, and not to be lost
             self._add(node.stored[key], where, key)
-        for key, child in _ordered(node, where):
-            if key == VARS:
-                continue
+        children, certain = _ordered(node, where)
+        for place, (key, child) in enumerate(children):
+            here = replace(where, order=_beneath(where.order, place if certain else key))
             if root and key == "optimizer":
                 self._optimizer(child)
             elif root and key in _METRICS:
                 self._metrics(child, key)
             elif _is_layer(key, child, where):
-                self._layer(child, key, where)
+                self._layer(child, key, here)
             else:
-                self._container(child, key, where)
+                self._container(child, key, here)
 
     def _container(self, node: Node, key: str, where: _Where) -> None:
         listed: dict[str, LayerConfig] = {}
@@ -177,14 +188,16 @@ class Namer:
         self._children(node, replace(where, long=long, listed=listed))
 
     def _optimizer(self, node: Node) -> None:
-        where = _Where(("optimizer",), ("optimizer",), Group.OPTIMIZER)
+        steps = (Step("optimizer", node.path),)
+        where = _Where(("optimizer",), ("optimizer",), Group.OPTIMIZER, steps=steps)
         variables = node.folders.get(VARS)
         if variables is not None:
             self._variables(variables, where, None)
         self._children(node, where)
 
     def _metrics(self, node: Node, key: str) -> None:
-        where = _Where(("metrics",), ("metrics", key), Group.METRICS)
+        steps = (Step("metrics", node.path),)
+        where = _Where(("metrics",), ("metrics", key), Group.METRICS, steps=steps)
         if VARS in node.folders:
             self._layer(node, key, where)
         else:
@@ -198,10 +211,11 @@ class Namer:
             names = self._optimizer_names(node, keys)
         elif numbered and class_name is not None:
             names = variable_names(class_name, len(keys), where.config.settings if where.config else None) or keys
-        for key, name in zip(keys, names, strict=True):
-            self._add(node.stored[key], where, name)
+        for index, (key, name) in enumerate(zip(keys, names, strict=True)):
+            self._add(node.stored[key], where, name, index if numbered else None)
         for key, child in node.folders.items():  # nothing that Keras writes, and not to be lost
-            self._children(child, replace(where, chain=(*where.chain, key), long=(*where.long, key)))
+            steps = (*where.steps, Step(key, child.path))
+            self._children(child, replace(where, chain=(*where.chain, key), long=(*where.long, key), steps=steps))
 
     def _optimizer_names(self, node: Node, keys: list[str]) -> list[str]:
         """Keras 3 creates `iteration` first, an integer scalar; the rest depends on the optimizer."""
@@ -234,19 +248,30 @@ class Namer:
             self._notes[GUESSED_CLASS] = None
         return guess
 
-    def _add(self, stored: Stored, where: _Where, name: str) -> None:
+    def _add(self, stored: Stored, where: _Where, name: str, index: int | None = None) -> None:
         if stored.data.guessed:
             self._notes[GUESSED_BFLOAT16] = None
         path = stored.path.replace("\\", "/")
         full = [part for part in path.split("/")[:-1] if part != VARS]
         names = ("/".join((*where.chain, name)), "/".join((*where.long, name)), "/".join((*full, name)), path)
-        self._found.append(_Found(names, where.group, stored, stored.path))
+        layer = self._layers.setdefault(where.steps, Layer(where.steps, where.order))
+        self._found.append(_Found(names, where.group, stored, stored.path, layer, name, index))
 
     def _resolved(self) -> dict[str, Tensor]:
         tensors = {}
         for name, found in zip(distinct([found.names for found in self._found]), self._found, strict=True):
             data = found.stored.data
-            tensors[name] = Tensor(name, data.dtype, data.shape, data.read, found.group, found.path)
+            tensors[name] = Tensor(
+                name,
+                data.dtype,
+                data.shape,
+                data.read,
+                found.group,
+                found.path,
+                layer=found.layer,
+                variable=found.variable,
+                index=found.index,
+            )
         return tensors
 
 
@@ -282,18 +307,25 @@ def _is_layer(key: str, node: Node, where: _Where) -> bool:
     return held or made_by(where.owner or "", key) is not None
 
 
-def _ordered(node: Node, where: _Where) -> list[tuple[str, Node]]:
-    """Children in the model's order: the architecture's, else as written, else by number."""
+def _ordered(node: Node, where: _Where) -> tuple[list[tuple[str, Node]], bool]:
+    """Children in the model's order: the architecture's, else as written, else by number; and whether it is certain.
+
+    Certain is the order of a list, from the architecture or as Keras writes it. Attributes have none.
+    """
     items = [(key, child) for key, child in node.folders.items() if key != VARS]
     if where.listed:
         position = {key: index for index, key in enumerate(where.listed)}
         if all(key in position for key, _ in items):
-            return sorted(items, key=lambda item: position[item[0]])
+            return sorted(items, key=lambda item: position[item[0]]), True
     numbered = sorted(items, key=lambda item: natural(item[0]))
     written = sorted(numbered, key=lambda item: item[1].place)
     if _rises(written):
-        return written
-    return numbered
+        return written, where.listed is not None
+    return numbered, False
+
+
+def _beneath(order: Order | None, place: int | str) -> Order | None:
+    return None if order is None else (*order, place)
 
 
 def _rises(items: list[tuple[str, Node]]) -> bool:

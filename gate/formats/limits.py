@@ -27,6 +27,9 @@ class Limits:
     max_config_bytes: int = 64 * _MIB
     max_header_bytes: int = 100_000_000  # the safetensors specification's own
     max_attribute_bytes: int = 64 * _MIB
+    max_name_bytes: int = 64 * 1024
+    max_text_bytes: int = _GIB
+    """What the texts of one tensor may take in memory: they are objects, which cannot be mapped."""
     small_bytes: int = 64 * 1024
     """Decoded tensors up to this size stay in memory; larger ones go to an unlinked temporary file."""
     piece_bytes: int = 8 * _MIB

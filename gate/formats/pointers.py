@@ -31,22 +31,17 @@ def missing(path: Path, shown: str) -> MissingFileError:
     """The error for a path where nothing is."""
     if path.with_name(f"{path.name}.dvc").exists():
         return MissingFileError(f"{shown} is not there, but {shown}.dvc is", f"run `dvc pull {shown}`")
-    if path.with_name(f"{path.name}.index").exists():
-        return MissingFileError(f"{shown} is not a file but the prefix of a TensorFlow checkpoint", CHECKPOINT_HINT)
     if path.is_symlink():
         return MissingFileError(f"{shown} is a link to a file that is not there", "fetch the file it points to")
     return MissingFileError(f"{shown} does not exist", "check the path, and that the file was fetched or built")
 
 
-CHECKPOINT_HINT = "this version reads .keras, .weights.h5, .h5, .npz and .safetensors: save the model as one of them"
-
-
 def folder(path: Path, shown: str) -> UnreadableError:
-    """The error for a directory, by what it holds."""
-    if (path / "saved_model.pb").exists() or (path / "saved_model.pbtxt").exists():
-        return UnreadableError(f"{shown} is a SavedModel, a format this version cannot read", CHECKPOINT_HINT)
-    if (path / "checkpoint").exists() or any(path.glob("*.index")):
+    """The error for a directory that is none of those that hold weights."""
+    if (path / "saved_model.pbtxt").exists():
         return UnreadableError(
-            f"{shown} is a folder with a TensorFlow checkpoint, a format this version cannot read", CHECKPOINT_HINT
+            f"{shown} is a SavedModel written as text", "save it as `saved_model.pb`: tf.saved_model.save writes that"
         )
-    return UnreadableError(f"{shown} is a folder, not a weight file", "give the path of one file")
+    return UnreadableError(
+        f"{shown} is a folder with neither a SavedModel nor a checkpoint in it", "give the path of one file"
+    )

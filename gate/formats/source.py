@@ -28,6 +28,10 @@ class Source:
         self.on_close(mapping.close)
         return mapping
 
+    def tail(self, length: int) -> bytes:
+        """The last bytes of the file."""
+        return self.mapping.bytes_at(max(0, self.mapping.size - length), length)
+
     @cached_property
     def hdf5(self) -> Folder:
         """The tree of the file as HDF5, walked once however many readers ask."""

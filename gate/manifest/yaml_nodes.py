@@ -104,7 +104,9 @@ def read_yaml(text: str) -> tuple[Node | None, list[Problem]]:
 
 
 def _events(text: str) -> Iterator[Any]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    # libyaml takes UTF-8 only; PyYAML's own parser says where a lone surrogate stands.
+    whole = not any("\ud800" <= character <= "\udfff" for character in text)
+    loader = (getattr(yaml, "CSafeLoader", yaml.SafeLoader) if whole else yaml.SafeLoader)(text)
     try:
         while loader.check_event():
             yield loader.get_event()

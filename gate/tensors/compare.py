@@ -137,7 +137,7 @@ def _byte_comparison(a: NDArray[Any], e: NDArray[Any]) -> Callable[[int, int], b
     """Tells for a range of elements whether the bytes of two flat arrays are equal."""
     if a.dtype != e.dtype:
         return lambda _low, _high: False
-    if a.dtype.kind == "O":  # variable-length texts have no bytes of their own in the array
+    if a.dtype.kind == "O":  # texts of any length: the array holds references to them
         return lambda low, high: bool(np.array_equal(a[low:high], e[low:high]))
     a_at, e_at, width = a.ctypes.data, e.ctypes.data, a.dtype.itemsize
     return lambda low, high: _memcmp(a_at + low * width, e_at + low * width, (high - low) * width) == 0
@@ -182,8 +182,8 @@ def _differ(a: NDArray[Any], e: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _compare_block(a: NDArray[Any], e: NDArray[Any], criterion: Criterion, offset: int) -> Measurement:
-    if {a.dtype.kind, e.dtype.kind} == {"S", "U"}:
-        a, e = (np.char.decode(x, "utf-8", "surrogateescape") if x.dtype.kind == "S" else x for x in (a, e))
+    if {a.dtype.kind, e.dtype.kind} in ({"S", "U"}, {"O", "U"}):
+        a, e = _as_text(a), _as_text(e)
     unequal = _unequal_bits(a, e)
     if not (is_number(a.dtype) and is_number(e.dtype)):
         return _collect_texts(a, e, unequal, offset)
@@ -198,6 +198,13 @@ def _compare_block(a: NDArray[Any], e: NDArray[Any], criterion: Criterion, offse
             holds = _judge_special(holds, unequal, wide_a, wide_e, criterion)
             distance.settle(holds)
         return _collect(a, e, unequal, ~holds, distance, offset)
+
+
+def _as_text(texts: NDArray[Any]) -> NDArray[Any]:
+    """Texts as `str`; what is no UTF-8 stays different from everything else."""
+    if texts.dtype.kind == "U":
+        return texts
+    return np.array([text.decode("utf-8", "surrogateescape") for text in texts.tolist()], np.object_)
 
 
 class _Distance:

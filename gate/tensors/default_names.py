@@ -1,16 +1,17 @@
 """Layers that nobody named: Keras calls them by their class and a number that counts through the whole process.
 
 The same builder, called twice, therefore gives `dense` and `dense_1` first, then `dense_2` and `dense_3`.
-`align` brings such names of a reference to those of the candidate. It never looks at values:
-
-- under one parent, the layers of one class are paired in order when there are equally many on both sides and their
-  numbers rise and fall in the same places, so that the order in the file and the order of the numbers agree;
-- where the two sides share a name already, names mean something and stay as they are;
-- in every other case names stay as they are, and what does not meet is told as missing and unexpected.
+`renumbered` counts them anew, per class and parent, so that both become `dense 1/2` and `dense 2/2`: names that only
+meet where there are equally many on both sides. It never looks at values.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from enum import IntEnum
+
+from gate.tensors.model_order import Order, certain, sort_key
+from gate.tensors.weightset import Layer, Step
 
 # `to_snake_case` of the class names in keras.layers, Keras 3.15, and of its models.
 _CLASSES = frozenset(
@@ -40,75 +41,82 @@ _CLASSES = frozenset(
 )
 
 
-@dataclass
-class _Layer:
-    """One part of a name that contains others; children in the file's order."""
-
-    tensors: list[str] = field(default_factory=list)
-    layers: "dict[str, _Layer]" = field(default_factory=dict)
-
-
-def align(candidate: Iterable[str], reference: Collection[str]) -> Mapping[str, str]:
-    """The reference's names, each with the one it is compared under; most are their own."""
-    found: dict[str, str] = {}
-    pending = [(_tree(candidate), _tree(reference), "", "")]
-    while pending:
-        ours, theirs, new, old = pending.pop()
-        for variable in theirs.tensors:
-            found[old + variable] = new + variable
-        names = _renamed(list(ours.layers), list(theirs.layers))
-        for part, layer in theirs.layers.items():
-            name = names.get(part, part)
-            pending.append((ours.layers.get(name, _Layer()), layer, f"{new}{name}/", f"{old}{part}/"))
-    return {name: found[name] for name in reference}
-
-
-def renumbered(names: Mapping[str, str]) -> tuple[str, ...]:
-    """`dense_2 as dense`, for every layer of the reference that goes by another name."""
-    pairs: dict[str, None] = {}
-    for old, new in names.items():
-        for was, now in zip(old.split("/"), new.split("/"), strict=True):
-            if was != now:
-                pairs[f"{was} as {now}"] = None
-    return tuple(pairs)
+_NUMBERED = re.compile(r"(.+?)_(\d{1,9})", re.ASCII)
+_SIDE = re.compile(r"(?:forward|backward)_")  # what `Bidirectional` puts before the name of its layer
 
 
 def default_class(name: str) -> str | None:
     """The snake-case class in a default layer name, `dense` for `dense_12`; None for names that people gave."""
-    if name in _CLASSES:
-        return name
-    stem, _, number = name.rpartition("_")
-    return stem if stem in _CLASSES and number.isascii() and number.isdecimal() and len(number) < 10 else None
+    stem, _ = numbered(name)
+    return stem if _SIDE.sub("", stem, count=1) in _CLASSES else None
 
 
-def _tree(names: Iterable[str]) -> _Layer:
-    root = _Layer()
-    for name in names:
-        layer = root
-        *parts, variable = name.split("/")
-        for part in parts:
-            layer = layer.layers.setdefault(part, _Layer())
-        layer.tensors.append(variable)
-    return root
+def numbered(name: str) -> tuple[str, int]:
+    """`dense_12` is `dense` and 12, `dense` is `dense` and 0. The class of Keras `conv_1d_2` is `conv_1d`."""
+    match = None if name in _CLASSES else _NUMBERED.fullmatch(name)
+    return (match[1], int(match[2])) if match else (name, 0)
 
 
-def _renamed(candidate: list[str], reference: list[str]) -> dict[str, str]:
-    """The reference's default names among siblings -> the candidate's, where the order leaves no doubt."""
+class Trust(IntEnum):
+    """Which names count as default ones."""
+
+    KERAS = 0  # those of Keras' own classes
+    KINDS = 1  # and those of classes that the file tells
+    ANY = 2  # and any that could be the name of a class that nobody knows
+
+
+def stem_of(step: Step, trust: Trust = Trust.KINDS) -> str | None:
+    """The class in the layer's name, where the name is a default one."""
+    if step.name is None:
+        return None
+    stem, _ = numbered(step.name)
+    known = default_class(step.name)
+    if step.kind is not None:
+        fits = step.kind in {step.name, stem, _SIDE.sub("", stem, count=1)}
+        return stem if fits and (known or trust >= Trust.KINDS) else None
+    return known or (stem if trust >= Trust.ANY else None)
+
+
+def renumbered(
+    layers: Iterable[Layer], trust: Trust = Trust.KINDS, known: Collection[str] = frozenset()
+) -> dict[str, str]:
+    """New names of default-named layers, by `Step.node`: `dense 2/3` is the second of three under its parent.
+
+    They count in the order of their numbers. Where the order of the model is known and is another, the name says so
+    too (`dense 1/2 of [1, 0]`): it then meets only layers whose numbers rise and fall in the same places. Layers under
+    one parent that share a name are left out. Names of classes that nobody knows are counted where the order is known.
+    `known` are names that the other file has too: only those of Keras' own classes are counted then, since the other
+    file may not know the class.
+    """
+    found: dict[tuple[str, str], dict[str, Step]] = defaultdict(dict)
+    orders: dict[str, Order | None] = {}
+    for layer in layers:
+        parent = ""
+        for step in layer.steps:
+            orders[step.node] = _earlier(orders[step.node], layer.order) if step.node in orders else layer.order
+            stem = stem_of(step, Trust.KERAS if step.name in known else trust)
+            if stem is not None:
+                found[parent, stem][step.node] = step
+            parent = step.node
     names: dict[str, str] = {}
-    for stem in {default_class(name) for name in reference} - {None}:
-        ours = [name for name in candidate if default_class(name) == stem]
-        theirs = [name for name in reference if default_class(name) == stem]
-        if not set(ours) & set(theirs) and _ranks(ours) == _ranks(theirs):
-            names |= dict(zip(theirs, ours, strict=True))
+    for (_, stem), steps in found.items():
+        numbers = {node: numbered(step.name or "")[1] for node, step in steps.items()}
+        places = {node: orders[node] for node in numbers}
+        sure = all(stem_of(step) is not None for step in steps.values()) or certain(places.values())
+        if sure and len(set(numbers.values())) == len(numbers):
+            names |= _counted(stem, numbers, places)
     return names
 
 
-def _ranks(names: list[str]) -> list[int]:
-    """The place of each name in the order of their numbers; equal lists have equal length."""
-    ranks = {name: rank for rank, name in enumerate(sorted(names, key=_number))}
-    return [ranks[name] for name in names]
+def _counted(stem: str, numbers: dict[str, int], orders: dict[str, Order | None]) -> dict[str, str]:
+    ranked = sorted(numbers, key=numbers.__getitem__)
+    pattern = ""
+    if certain(orders.values()):
+        stands = sorted(ranked, key=lambda node: sort_key(orders[node] or ()))
+        places = [stands.index(node) for node in ranked] if stands != ranked else []
+        pattern = f" of {places}" if places else ""
+    return {node: f"{stem} {rank}/{len(ranked)}{pattern}" for rank, node in enumerate(ranked, 1)}
 
 
-def _number(name: str) -> int:
-    """`dense` is 0, `dense_12` is 12."""
-    return 0 if name in _CLASSES else int(name.rpartition("_")[2])
+def _earlier(one: Order | None, other: Order | None) -> Order | None:
+    return None if one is None or other is None else min(one, other, key=sort_key)

@@ -11,6 +11,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gate.tensors.model_order import Order
+
 Array = NDArray[Any]
 
 
@@ -23,6 +25,49 @@ class Group(StrEnum):
     RNG = "rng"
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One level of the way from the model to a layer.
+
+    `name` is the layer's name, None where the file does not tell it; `node` is the same for all tensors below this
+    layer and for no others of the file; `attribute` is what the layer around calls it (`query_dense`), None where it
+    is an item of a list or where the file does not tell; `kind` is the layer's class in snake case, None likewise.
+    """
+
+    name: str | None
+    node: str
+    attribute: str | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """The layer that a tensor belongs to, as far as its file tells.
+
+    `steps` lead from the model to the layer, without the model itself. `order` sorts the layers of one file as the
+    model has them (`gate.tensors.model_order`); None where the file tells nothing of it.
+    """
+
+    steps: tuple[Step, ...] = ()
+    order: Order | None = None
+
+    @property
+    def node(self) -> str:
+        """The same for all variables of the layer, and for no others of the file."""
+        return self.steps[-1].node if self.steps else ""
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The names that are known, outermost first."""
+        return tuple(step.name for step in self.steps if step.name is not None)
+
+
+def layer_of(name: str) -> Layer:
+    """The layer in a tensor's name, where a file tells no more: `a/b/kernel` is in `b` in `a`."""
+    parts = name.split("/")[:-1]
+    return Layer(tuple(Step(part, "/".join(parts[: depth + 1])) for depth, part in enumerate(parts)))
+
+
 @dataclass(frozen=True)
 class Tensor:
     """One tensor of a file, read when asked for.
@@ -30,6 +75,10 @@ class Tensor:
     `name` is the one name of docs/names.md; `dtype` is in native byte order; `stored_as` is where the file keeps
     it (`layers/dense/vars/0`). `read()` returns a read-only, C-contiguous array of just that shape and dtype, mapped
     from the file wherever the file allows; it raises `UnreadableError` when the data cannot be had.
+
+    `layer` and `variable` are what `gate.tensors.pairing` goes by; without them, the parts of the name. `index` is
+    the variable's number among the layer's own, trainable ones first, each kind in the order of its making; None
+    where the file does not tell.
     """
 
     name: str
@@ -38,6 +87,9 @@ class Tensor:
     read: Callable[[], Array] = field(repr=False, compare=False)
     group: Group = Group.WEIGHTS
     stored_as: str = ""
+    layer: Layer | None = field(default=None, repr=False, compare=False)
+    variable: str = ""
+    index: int | None = None
 
     @property
     def size(self) -> int:

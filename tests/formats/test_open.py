@@ -33,7 +33,7 @@ def refused(path: Path) -> GateError:
         (b"<!DOCTYPE html><html><body>Sign in</body></html>", MissingFileError, "web page", "download"),
         (b"", UnreadableError, "is empty", "never written"),
         (b"hello\r\n::error::x\x1b[31m", UnreadableError, r"starts with b'hello\\r\\n::error::'", "readable are"),
-        (b"\x00" * 64 + TABLE_MAGIC, UnreadableError, "index of a TensorFlow checkpoint", ".keras"),
+        (b"\x00" * 64 + TABLE_MAGIC, UnreadableError, "under another name", "PREFIX.index"),
         (pickle.dumps({"a": 1}), UnsafeFileError, "pickle", "readable are"),
         (b"PK\x03\x04", UnreadableError, "zip archive without its end", "fetch"),
         (b"\x89HDF\r\n\x1a\n", UnreadableError, "HDF5", "damaged"),
@@ -56,13 +56,17 @@ def test_nothing_there(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("nowhere")
     assert "link" in refused(tmp_path / "link").reason
     (tmp_path / "ckpt.index").write_bytes(b"x")
-    assert "checkpoint" in refused(tmp_path / "ckpt").reason
+    assert "index of a TensorFlow checkpoint" in refused(tmp_path / "ckpt").reason
+    (tmp_path / "lost.data-00000-of-00001").write_bytes(b"x")
+    assert "a checkpoint without its index" in refused(tmp_path / "lost").reason
 
 
 def test_folders(tmp_path: Path) -> None:
     assert "folder" in refused(tmp_path).reason
-    (tmp_path / "saved_model.pb").touch()
-    assert "SavedModel" in refused(tmp_path).reason
+    (tmp_path / "saved_model.pbtxt").touch()
+    assert "a SavedModel written as text" in refused(tmp_path).reason
+    (tmp_path / "saved_model.pb").write_bytes(b"\x12\x7f")
+    assert "is no SavedModel, or is damaged" in refused(tmp_path).reason
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

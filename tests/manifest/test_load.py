@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gate.errors import ManifestError, UsageError
@@ -769,6 +769,7 @@ def test_no_model_and_no_rule_breaks_it(model: dict[str, Any], rule: dict[str, A
     st.text(st.characters(exclude_categories=()))
     | st.text(st.sampled_from(list("version: 1\nmdl-[]{}&*!\"'#|>%\t\r,?~<")))
 )
+@example("\ud800")
 def test_no_text_breaks_it(text: str) -> None:
     survives(text)
 

@@ -235,7 +235,9 @@ def write_npz(path: Path, arrays: Arrays, compression: int = zipfile.ZIP_STORED)
         for name, array in arrays.items():
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-            archive.writestr(f"{name}.npy", buffer.getvalue())
+            member = zipfile.ZipInfo(f"{name}.npy")  # with a fixed date, so that equal arrays make equal files
+            member.compress_type = compression
+            archive.writestr(member, buffer.getvalue())
     return path
 
 

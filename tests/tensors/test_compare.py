@@ -183,3 +183,32 @@ def test_denormals_are_numbers() -> None:
     tiny = np.array([1e-45], np.float32)
     assert compare(tiny, np.zeros(1, np.float32), Criterion(EXACT)).violating == 1
     assert scan(tiny).nan == 0
+
+
+def texts(*values: bytes) -> np.ndarray[Any, Any]:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
+
+
+@given(st.lists(st.tuples(st.binary(max_size=4), st.binary(max_size=4)), min_size=1, max_size=30))
+def test_texts_of_any_length_are_equal_when_all_their_bytes_are(pairs: list[tuple[bytes, bytes]]) -> None:
+    found = compare(texts(*(a for a, _ in pairs)), texts(*(e for _, e in pairs)), TIGHT)
+    assert found.violating == found.unequal == sum(a != e for a, e in pairs)
+    if found.violating:
+        index = next(i for i, (a, e) in enumerate(pairs) if a != e)
+        assert found.first[0].index == index
+        assert (found.first[0].actual, found.first[0].expected) == pairs[index]
+
+
+def test_a_zero_at_the_end_of_a_text_is_seen() -> None:
+    assert compare(texts(b"a\0"), texts(b"a"), TIGHT).violating == 1
+    assert compare(texts(b"a", b"b\0"), np.array([b"a", b"b"]), TIGHT).violating == 1
+
+
+@pytest.mark.parametrize("other", [np.array(["a", "ü", "c"]), np.array([b"a", "ü".encode(), b"c"])])
+def test_texts_of_any_length_against_fixed_width_ones(other: np.ndarray[Any, Any]) -> None:
+    assert compare(texts(b"a", "ü".encode(), b"c"), other, TIGHT).violating == 0
+    found = compare(texts(b"a", b"\xff", b"c"), other, TIGHT)
+    assert [mismatch.index for mismatch in found.first] == [1]
+    assert compare(other, texts(b"a", "ü".encode(), b"cc"), TIGHT).violating == 1

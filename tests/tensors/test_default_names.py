@@ -1,12 +1,35 @@
 """Default layer names: paired in order where that is certain, left alone where it is not."""
 
 import inspect
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.tensors.default_names import align, default_class, renumbered
+from gate.tensors.default_names import default_class
+from gate.tensors.pairing import pair
+from gate.tensors.weightset import Layer, Tensor, layer_of
+from support.tensors import tensor
+
+
+def tensors(names: list[str]) -> dict[str, Tensor]:
+    """One tensor per layer, in the model's order."""
+    return {
+        name: replace(tensor(name, [1]), layer=Layer(layer_of(name).steps, (place,)))
+        for place, name in enumerate(names)
+    }
+
+
+def align(ours: list[str], theirs: list[str]) -> dict[str, str]:
+    """The names of a reference, each with the one it is compared under."""
+    found = pair(tensors(ours), tensors(theirs))
+    names = {tensor.name: name for name, tensor in found.reference.items()}
+    return {name: names[name] for name in theirs}
+
+
+def notes(ours: list[str], theirs: list[str]) -> tuple[str, ...]:
+    return pair(tensors(ours), tensors(theirs)).notes
 
 
 def test_the_same_builder_called_twice() -> None:
@@ -14,7 +37,8 @@ def test_the_same_builder_called_twice() -> None:
     second = ["conv2d_1/kernel", "conv2d_1/bias", "dense_9/kernel", "dense_10/kernel"]
     assert list(align(first, second).values()) == first
     assert list(align(second, first).values()) == second
-    assert renumbered(align(first, second)) == ("conv2d_1 as conv2d", "dense_9 as dense", "dense_10 as dense_1")
+    told = "conv2d_1 as conv2d, dense_9 as dense, dense_10 as dense_1"
+    assert notes(first, second) == (f"default layer names, paired in order: the reference's {told}",)
 
 
 def test_equal_names_stay_whatever_their_order() -> None:
@@ -54,6 +78,15 @@ def test_variables_are_no_layers() -> None:
 layers = st.lists(st.integers(0, 30), min_size=1, max_size=6, unique=True).map(
     lambda numbers: [f"dense_{n}/kernel" if n else "dense/kernel" for n in sorted(numbers)]
 )
+
+
+def test_without_an_order_numbers_count() -> None:
+    ours = {name: tensor(name, [1]) for name in ("dense/k", "dense_1/k")}
+    theirs = {name: tensor(name, [1]) for name in ("dense_10/k", "dense_9/k")}
+    assert [(name, t.name) for name, t in pair(ours, theirs).reference.items()] == [
+        ("dense_1/k", "dense_10/k"),
+        ("dense/k", "dense_9/k"),
+    ]
 
 
 @given(layers, layers)

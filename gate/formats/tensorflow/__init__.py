@@ -1,0 +1,1 @@
+"""TensorFlow's own formats, read as data: no TensorFlow is imported."""

@@ -1,0 +1,129 @@
+"""The tensors of a bundle under the names of docs/names.md: by its object graph, else by their keys."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from gate.errors import UnreadableError
+from gate.formats.keras_names import distinct
+from gate.formats.limits import Limits
+from gate.formats.tensorflow.bundle import Bundle
+from gate.formats.tensorflow.graph_names import group_of_keys
+from gate.formats.tensorflow.object_graph import KEY, Graph, parse_object_graph
+from gate.formats.tensorflow.object_names import Named, ObjectNames
+from gate.formats.tensorflow.tensors import Stored
+from gate.formats.text import quoted
+from gate.tensors.weightset import Group, Layer, Tensor
+
+SETTINGS = ("OBJECT_CONFIG_JSON", "PYTHON_STATE")
+"""Attributes that hold settings of an object, no tensors."""
+
+
+@dataclass
+class Contents:
+    """The tensors by name, and what the report should say."""
+
+    tensors: dict[str, Tensor]
+    notes: list[str] = field(default_factory=list)
+
+
+def object_graph(bundle: Bundle, limits: Limits) -> Graph | None:
+    """The object graph that a TF2 checkpoint carries; None for TF1's, which have names alone."""
+    data = bundle.text(KEY)
+    return None if data is None else parse_object_graph(data, bundle.shown, limits)
+
+
+def by_objects(
+    bundle: Bundle, graph: Graph, chains: Mapping[int, tuple[str, ...]] | None = None, containers: Collection[int] = ()
+) -> Contents:
+    """The tensors that the object graph names. `chains` and `containers`: see `ObjectNames`."""
+    found = ObjectNames(graph, chains, containers).found
+    contents = Contents({})
+    known = [each for each in found if each.key in bundle.tensors]
+    lost = [each.key for each in found if each.key not in bundle.tensors]
+    if lost:
+        raise UnreadableError(
+            f"{bundle.shown}: the object graph names {quoted(lost[0])}, which the checkpoint does not hold",
+            "the files are of different saves: save or fetch the whole checkpoint again",
+        )
+    settings = [each for each in known if each.key.endswith(SETTINGS)]
+    known = [each for each in known if not each.key.endswith(SETTINGS)]
+    known, doubled = _without_copies(known, bundle)
+    if doubled:
+        contents.notes.append(f"{doubled:,} variables are stored twice, bit for bit the same: each is listed once")
+    named = {each.key for each in (*known, *settings)} | {each.key for each in found}
+    left = [key for key in bundle.tensors if key not in named and key != KEY]
+    names = distinct([each.names for each in known])
+    for name, each in zip(names, _indexed(known), strict=True):
+        contents.tensors[name] = _tensor(name, bundle.tensors[each.key], each.group, each)
+    for key in left:
+        name = key if key not in contents.tensors else f"{key}~2"
+        contents.tensors[name] = _tensor(name, bundle.tensors[key], Group.WEIGHTS)
+    if left:
+        contents.notes.append(f"{len(left):,} tensors are named by no object: they have the names of their keys")
+    return contents
+
+
+def by_keys(bundle: Bundle) -> Contents:
+    """The tensors of a checkpoint without an object graph, as TF1 and Estimators write it: a key is the name."""
+    contents = Contents({})
+    groups = group_of_keys({key: stored.shape for key, stored in bundle.tensors.items()})
+    for key, stored in bundle.tensors.items():
+        group = groups[key]
+        name = f"{group.value}/{key}" if group is not Group.WEIGHTS else key
+        contents.tensors[name] = _tensor(name, stored, group)
+    return contents
+
+
+def _without_copies(found: list[Named], bundle: Bundle) -> tuple[list[Named], int]:
+    """Without the second copies of variables. A copy that is like no variable of its name stays and is listed."""
+
+    def content(each: Named) -> tuple[object, ...]:
+        stored = bundle.tensors[each.key]
+        return (each.variable, stored.type, stored.shape, stored.checksum)
+
+    own = Counter(content(each) for each in found if not each.copy)
+    kept, doubled = [], 0
+    for each in found:
+        if each.copy and own[content(each)] > 0:
+            own[content(each)] -= 1
+            doubled += 1
+        else:
+            kept.append(each)
+    return kept, doubled
+
+
+def _indexed(found: Iterable[Named]) -> list[Named]:
+    """With the number of each variable in its layer where a list of all variables tells it.
+
+    Such a list has a layer's trainable variables first, then the others; see `Layer.variables` of Keras 3.
+    """
+    counts: Counter[tuple[str, ...]] = Counter()
+    layers: dict[tuple[str, ...], Layer] = {}
+    indexed = []
+    for each in found:
+        listed = (
+            each.group is Group.WEIGHTS and len(each.layer.order or ()) == 1 and each.names[1].startswith("variables/")
+        )
+        if listed:
+            nodes = tuple(step.node for step in each.layer.steps)
+            layer = layers.setdefault(nodes, each.layer)
+            indexed.append(replace(each, index=counts[nodes], layer=layer))
+            counts[nodes] += 1
+        else:
+            indexed.append(each)
+    return indexed
+
+
+def _tensor(name: str, stored: Stored, group: Group, named: Named | None = None) -> Tensor:
+    return Tensor(
+        name,
+        stored.dtype,
+        stored.shape,
+        stored.read,
+        group,
+        stored.key,
+        layer=named.layer if named else None,
+        variable=named.variable if named else "",
+        index=named.index if named else None,
+    )
