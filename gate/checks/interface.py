@@ -52,6 +52,11 @@ class Subject:
         return frozenset(name for name in self.judged if name in self.pairing.reference and self._comparable(name))
 
     @cached_property
+    def compared(self) -> frozenset[str]:
+        """The tensors whose values are held against the reference's."""
+        return frozenset(name for name in self.comparable if self.expectations[name].expect in COMPARED)
+
+    @cached_property
     def measurements(self) -> Mapping[str, Measured]:
         """Every judged tensor measured: against the reference where comparable, else for NaN and infinities only."""
         return measure((self._job(name) for name in self.judged), self.threads)
@@ -122,6 +127,9 @@ class Subject:
 
 
 Check = Callable[[Subject], CheckResult]
+
+COMPARED = frozenset({Expect.CLOSE, Expect.IDENTICAL, Expect.CHANGED})
+"""Expectations of values."""
 
 MOST_DIAGNOSES = 1000
 UNREADABLE = "unreadable-tensor"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from gate.checks.inline import inline_array
-from gate.checks.interface import Subject, result, unreadable
+from gate.checks.interface import COMPARED, Subject, result, unreadable
 from gate.checks.wording import counted, distance, number, place, rounded_up, share
 from gate.errors import UnreadableError
 from gate.position import Position
@@ -16,7 +16,6 @@ from gate.tensors.rules import Expect, Expectation
 from gate.tensors.weightset import Tensor
 
 _MEANT = "if the new values are meant, make this file the reference, or give the tensor a rule that fits"
-_COMPARED = {Expect.CLOSE, Expect.IDENTICAL, Expect.CHANGED}
 
 
 def check_values(subject: Subject) -> CheckResult:
@@ -45,7 +44,7 @@ def coverage(subject: Subject) -> Coverage:
 
 
 def _meant_to_compare(subject: Subject) -> bool:
-    meant = [name for name in subject.judged if subject.expectations[name].expect in _COMPARED]
+    meant = [name for name in subject.judged if subject.expectations[name].expect in COMPARED]
     met = any(name in subject.pairing.reference for name in meant)  # then `structure` says what is wrong with it
     return subject.reference is not None and bool(meant) and not met
 
@@ -63,20 +62,15 @@ def _position(subject: Subject) -> Position | None:
     return subject.positions.get("reference") or subject.positions.get("weights")
 
 
-def _with_reference(subject: Subject, name: str) -> bool:
-    return name in subject.comparable and subject.expectations[name].expect in _COMPARED
-
-
 def _has_values(subject: Subject, name: str) -> bool:
-    return _with_reference(subject, name) or subject.expectations[name].values is not None
+    return name in subject.compared or subject.expectations[name].values is not None
 
 
 def _identical(subject: Subject, name: str) -> bool:
     found = subject.measurements[name]
-    same_dtype = name in subject.comparable and (
-        subject.pairing.candidate[name].dtype == subject.pairing.reference[name].dtype
-    )
-    return same_dtype and _with_reference(subject, name) and isinstance(found, Measurement) and found.identical
+    if name not in subject.compared or not isinstance(found, Measurement) or not found.identical:
+        return False
+    return subject.pairing.candidate[name].dtype == subject.pairing.reference[name].dtype
 
 
 def _summary(subject: Subject, covered: Coverage, findings: list[Finding]) -> str:
@@ -105,7 +99,7 @@ def _widest(subject: Subject) -> str:
     drifted: list[tuple[float, str]] = []
     for name in subject.judged:
         found = subject.measurements[name]
-        held = _with_reference(subject, name) and subject.expectations[name].expect == Expect.CLOSE
+        held = name in subject.compared and subject.expectations[name].expect == Expect.CLOSE
         if held and isinstance(found, Measurement) and found.unequal:
             drifted.append((found.max_difference, name))
     if not drifted:
@@ -121,7 +115,7 @@ def _judge(subject: Subject, name: str) -> Iterator[Finding]:
             yield unreadable(name, found, subject.position(name))
         return
     expectation = subject.expectations[name]
-    if _with_reference(subject, name):
+    if name in subject.compared:
         if expectation.expect == Expect.CHANGED:
             yield from _judge_changed(subject, name, found)
         elif found.violating:

@@ -3,6 +3,7 @@
 numpy knows bfloat16 and the 8-bit floats only through `ml_dtypes`, as types of kind `V`; the helpers here hide that.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,26 +12,31 @@ from numpy.typing import NDArray
 _EXTENDED = ("bfloat16", "float8", "float6", "float4")
 
 
+@cache
 def dtype_name(dtype: np.dtype[Any]) -> str:
     """The name that manifests and reports use; all fixed-width texts are `string`."""
     return "string" if dtype.kind in "SUO" else dtype.name
 
 
+@cache
 def is_floating(dtype: np.dtype[Any]) -> bool:
     """Whether values can be NaN, infinite, or near one another: floats of every width, and complex ones."""
     return dtype.kind in "fc" or is_extended_float(dtype)
 
 
+@cache
 def is_extended_float(dtype: np.dtype[Any]) -> bool:
     """Whether the dtype is one of `ml_dtypes`' floats."""
     return dtype.kind in "Vf" and dtype.name.startswith(_EXTENDED)
 
 
+@cache
 def is_number(dtype: np.dtype[Any]) -> bool:
     """Whether values can be put into float64 or complex128 at all."""
     return dtype.kind in "biufc" or is_extended_float(dtype) or dtype.name.startswith(("int", "uint"))
 
 
+@cache
 def is_real(dtype: np.dtype[Any]) -> bool:
     """Whether values are real numbers, which statistics need."""
     return is_number(dtype) and dtype.kind != "c"

@@ -99,13 +99,15 @@ class Rules:
         self.expired = tuple(rule for rule in self.all if rule.expired(today))
         self.active = tuple(rule for rule in self.all if not rule.expired(today))
         self.tolerance = tolerance
+        self._default = Expectation(tolerance=tolerance)
         self._folded: dict[str, Expectation] = {}
 
     def expectation(self, name: str) -> Expectation:
         """What is expected of the tensor `name`: the defaults, then every matching rule in order; folded once."""
-        if name not in self._folded:
-            self._folded[name] = self._fold(name)
-        return self._folded[name]
+        found = self._folded.get(name)
+        if found is None:
+            found = self._folded[name] = self._fold(name) if self.active else self._default
+        return found
 
     def _fold(self, name: str) -> Expectation:
         said: dict[str, Any] = {}

@@ -19,7 +19,7 @@ PIECE_BYTES = 8 * 1024 * 1024
 GATHERED = 256
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """One tensor to measure: against `expected`, or alone (NaN and infinities only) when that is `None`."""
 
@@ -62,15 +62,14 @@ _Piece = tuple[_Arrays, int, int]
 def measure(jobs: Iterable[Job], threads: int) -> dict[str, Measured]:
     """The measurement of each job by its key; an error where a tensor could not be read."""
     keep_freed_memory()
-    results: dict[str, Measured] = {}
     jobs = list(jobs)
-    for job in jobs:
-        results[job.key] = Measurement()
+    results: dict[str, Measured | None] = dict.fromkeys(job.key for job in jobs)
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         for partial in pool.map(_measure_batch, _batches(jobs)):
             for name, found in partial:
-                results[name] = _merge(results[name], found)
-    return results
+                before = results[name]
+                results[name] = found if before is None else _merge(before, found)
+    return {name: found for name, found in results.items() if found is not None}
 
 
 def _merge(so_far: Measured, found: Measured) -> Measured:
@@ -85,11 +84,12 @@ def _batches(jobs: list[Job]) -> Iterator[list[_Piece]]:
     size = 0
     for job in jobs:
         arrays = _Arrays(job)
-        step = max(1, PIECE_BYTES // max(1, job.actual.dtype.itemsize))
-        for low in range(0, max(1, job.actual.size), step):
-            high = min(low + step, job.actual.size)
+        width, elements = max(1, job.actual.dtype.itemsize), job.actual.size
+        step = max(1, PIECE_BYTES // width)
+        for low in range(0, max(1, elements), step):
+            high = min(low + step, elements)
             batch.append((arrays, low, high))
-            size += (high - low) * job.actual.dtype.itemsize
+            size += (high - low) * width
             if size >= PIECE_BYTES or len(batch) >= GATHERED:
                 yield batch
                 batch, size = [], 0

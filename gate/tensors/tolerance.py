@@ -6,6 +6,7 @@ written so that NaN fails.
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ _PUBLISHED = {
 _COMPONENT = {"complex128": "float64", "complex64": "float32"}
 
 
+@cache
 def published_tolerance(*dtypes: np.dtype[Any]) -> Tolerance:
     """The default tolerance of a comparison of `dtypes`: the widest one of theirs; exact for all not in the table."""
     found = [_PUBLISHED.get(_COMPONENT.get(dtype.name, dtype.name), EXACT) for dtype in dtypes]

@@ -68,9 +68,9 @@ def layer_of(name: str) -> Layer:
     return Layer(tuple(Step(part, "/".join(parts[: depth + 1])) for depth, part in enumerate(parts)))
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)  # not frozen: that would take half of the time to open a file of many tensors
 class Tensor:
-    """One tensor of a file, read when asked for.
+    """One tensor of a file, read when asked for. Nobody changes one: `dataclasses.replace` makes another.
 
     `name` is the one name of docs/names.md; `dtype` is in native byte order; `stored_as` is where the file keeps
     it (`layers/dense/vars/0`). `read()` returns a read-only, C-contiguous array of just that shape and dtype, mapped
@@ -90,16 +90,14 @@ class Tensor:
     layer: Layer | None = field(default=None, repr=False, compare=False)
     variable: str = ""
     index: int | None = None
+    size: int = field(init=False)
+    """Elements."""
+    nbytes: int = field(init=False)
+    """Bytes of data, without what the format adds."""
 
-    @property
-    def size(self) -> int:
-        """Elements."""
-        return prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of data, without what the format adds."""
-        return self.size * self.dtype.itemsize
+    def __post_init__(self) -> None:
+        self.size = prod(self.shape)
+        self.nbytes = self.size * self.dtype.itemsize
 
 
 class WeightSet:
