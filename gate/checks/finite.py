@@ -10,8 +10,13 @@ from gate.tensors.compare import Measurement
 
 
 def check_finite(subject: Subject) -> CheckResult:
-    """Judges every tensor that no rule ignores, with or without a reference."""
+    """Judges every tensor that no rule ignores, with or without a reference.
+
+    The others (an optimizer's, say) are only compared with their checksums, where the format has some.
+    """
     findings = [finding for name in subject.judged for finding in _judge(subject, name)]
+    at = subject.positions.get("weights")
+    findings += [unreadable(name, error, at) for name, error in subject.damaged.items()]
     bad = counted(len({finding.tensor for finding in findings}), "tensor")
     summary = f"{counted(len(subject.judged), 'tensor')} looked through for NaN and infinities"
     summary += (

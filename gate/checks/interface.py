@@ -13,7 +13,7 @@ from gate.tensors.diagnose import Diagnosis, Library
 from gate.tensors.dtypes import dtype_name, is_number, is_real
 from gate.tensors.pairing import Pairing
 from gate.tensors.rules import Expect, Expectation, Rules
-from gate.tensors.survey import Job, Measured, measure
+from gate.tensors.survey import Job, Measured, measure, verify
 from gate.tensors.tolerance import Tolerance, published_tolerance
 from gate.tensors.weightset import Group, Tensor, WeightSet
 
@@ -60,6 +60,12 @@ class Subject:
     def measurements(self) -> Mapping[str, Measured]:
         """Every judged tensor measured: against the reference where comparable, else for NaN and infinities only."""
         return measure((self._job(name) for name in self.judged), self.threads)
+
+    @cached_property
+    def damaged(self) -> Mapping[str, UnreadableError]:
+        """Of the tensors that are measured by nobody, those that are not what their file's checksum says."""
+        judged = {self.pairing.candidate[name].name for name in self.judged}
+        return verify((tensor for tensor in self.candidate if tensor.name not in judged), self.threads)
 
     @cached_property
     def candidate_library(self) -> Library:

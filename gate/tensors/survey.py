@@ -4,7 +4,7 @@ Large tensors are cut into pieces and small ones gathered, so that every thread 
 The kernel's time is spent in numpy and memcmp, which let other threads run.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -70,6 +70,22 @@ def measure(jobs: Iterable[Job], threads: int) -> dict[str, Measured]:
                 before = results[name]
                 results[name] = found if before is None else _merge(before, found)
     return {name: found for name, found in results.items() if found is not None}
+
+
+def verify(tensors: Iterable[Tensor], threads: int) -> dict[str, UnreadableError]:
+    """Compares tensors with the checksums of their files, where these have any: those that do not match, by name."""
+    checked = [(tensor.name, tensor.verify) for tensor in tensors if tensor.verify is not None]
+    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+        found = pool.map(_verified, [verify for _, verify in checked])
+        return {name: error for (name, _), error in zip(checked, found, strict=True) if error is not None}
+
+
+def _verified(verify: Callable[[], None]) -> UnreadableError | None:
+    try:
+        verify()
+    except UnreadableError as error:
+        return error
+    return None
 
 
 def _merge(so_far: Measured, found: Measured) -> Measured:

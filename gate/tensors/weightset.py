@@ -90,6 +90,8 @@ class Tensor:
     layer: Layer | None = field(default=None, repr=False, compare=False)
     variable: str = ""
     index: int | None = None
+    verify: Callable[[], None] | None = field(default=None, repr=False)
+    """Compares the data with the file's own checksum, as `read` does too; None where the format has none."""
     size: int = field(init=False)
     """Elements."""
     nbytes: int = field(init=False)

@@ -46,13 +46,15 @@ def by_objects(
             f"{bundle.shown}: the object graph names {quoted(lost[0])}, which the checkpoint does not hold",
             "the files are of different saves: save or fetch the whole checkpoint again",
         )
-    settings = [each for each in known if each.key.endswith(SETTINGS)]
     known = [each for each in known if not each.key.endswith(SETTINGS)]
     known, doubled = _without_copies(known, bundle)
     if doubled:
         contents.notes.append(f"{doubled:,} variables are stored twice, bit for bit the same: each is listed once")
-    named = {each.key for each in (*known, *settings)} | {each.key for each in found}
+    named = {each.key for each in found}
     left = [key for key in bundle.tensors if key not in named and key != KEY]
+    contents.notes += _opaque(bundle)
+    known = [each for each in known if not bundle.tensors[each.key].opaque]
+    left = [key for key in left if not bundle.tensors[key].opaque]
     names = distinct([each.names for each in known])
     for name, each in zip(names, _indexed(known), strict=True):
         contents.tensors[name] = _tensor(name, bundle.tensors[each.key], each.group, each)
@@ -68,11 +70,23 @@ def by_keys(bundle: Bundle) -> Contents:
     """The tensors of a checkpoint without an object graph, as TF1 and Estimators write it: a key is the name."""
     contents = Contents({})
     groups = group_of_keys({key: stored.shape for key, stored in bundle.tensors.items()})
+    contents.notes += _opaque(bundle)
     for key, stored in bundle.tensors.items():
+        if stored.opaque:
+            continue
         group = groups[key]
         name = f"{group.value}/{key}" if group is not Group.WEIGHTS else key
         contents.tensors[name] = _tensor(name, stored, group)
     return contents
+
+
+def _opaque(bundle: Bundle) -> list[str]:
+    """A word on what holds no numbers and no texts, such as the place of an iterator over a dataset."""
+    names = [stored.key for stored in bundle if stored.opaque]
+    if not names:
+        return []
+    what = "entry that only TensorFlow can read" if len(names) == 1 else "entries that only TensorFlow can read"
+    return [f"{len(names):,} {what}, left out: {quoted(names[0])}{', …' if len(names) > 1 else ''}"]
 
 
 def _without_copies(found: list[Named], bundle: Bundle) -> tuple[list[Named], int]:
@@ -126,4 +140,5 @@ def _tensor(name: str, stored: Stored, group: Group, named: Named | None = None)
         layer=named.layer if named else None,
         variable=named.variable if named else "",
         index=named.index if named else None,
+        verify=stored.verify,
     )
