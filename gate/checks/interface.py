@@ -65,7 +65,8 @@ class Subject:
     def damaged(self) -> Mapping[str, UnreadableError]:
         """Of the tensors that are measured by nobody, those that are not what their file's checksum says."""
         judged = {self.pairing.candidate[name].name for name in self.judged}
-        return verify((tensor for tensor in self.candidate if tensor.name not in judged), self.threads)
+        others = [tensor for tensor in self.candidate if tensor.name not in judged]
+        return verify((*others, *self.candidate.spare), self.threads)
 
     @cached_property
     def candidate_library(self) -> Library:

@@ -107,6 +107,7 @@ class WeightSet:
 
     `path` is shown to users as given; `format` is a key of `gate.formats.READERS`; `notes` are things the reader
     wants said in the report ("names are positions: …"); `files` are all files that the tensors were read from.
+    `spare` are tensors that are stored beside these and are for nobody, such as second copies: their checksums count.
     """
 
     def __init__(
@@ -117,9 +118,11 @@ class WeightSet:
         notes: tuple[str, ...] = (),
         close: Callable[[], None] = lambda: None,
         files: tuple[Path, ...] = (),
+        spare: tuple[Tensor, ...] = (),
     ) -> None:
         self.path = path
         self.files = files
+        self.spare = spare
         self.format = format
         self.tensors: Mapping[str, Tensor] = MappingProxyType(dict(tensors))
         self.notes = notes

@@ -21,4 +21,5 @@ class Checkpoint(Reader):
         bundle = open_bundle(source.path, source.shown, source.limits, source.on_close)
         graph = object_graph(bundle, source.limits)
         contents = by_keys(bundle) if graph is None else by_objects(bundle, graph)
-        return WeightSet(source.shown, self.key, contents.tensors, tuple(contents.notes), source.close, bundle.files)
+        notes = tuple(contents.notes)
+        return WeightSet(source.shown, self.key, contents.tensors, notes, source.close, bundle.files, contents.spare)

@@ -25,6 +25,8 @@ class Contents:
 
     tensors: dict[str, Tensor]
     notes: list[str] = field(default_factory=list)
+    spare: tuple[Tensor, ...] = ()
+    """What is stored and for nobody: settings, second copies of variables."""
 
 
 def object_graph(bundle: Bundle, limits: Limits) -> Graph | None:
@@ -55,6 +57,10 @@ def by_objects(
     contents.notes += _opaque(bundle)
     known = [each for each in known if not bundle.tensors[each.key].opaque]
     left = [key for key in left if not bundle.tensors[key].opaque]
+    listed = {each.key for each in known}.union(left)
+    contents.spare = tuple(
+        _tensor(key, each, Group.WEIGHTS) for key, each in bundle.tensors.items() if key not in listed
+    )
     names = distinct([each.names for each in known])
     for name, each in zip(names, _indexed(known), strict=True):
         contents.tensors[name] = _tensor(name, bundle.tensors[each.key], each.group, each)

@@ -21,6 +21,7 @@ from gate.formats.text import printable, quoted
 from gate.tensors.weightset import WeightSet
 
 ASSETS = "assets"
+GRAPH = "of a SavedModel only the variables are compared, not what its graph computes nor the constants in it"
 
 
 class SavedModelReader(Reader):
@@ -48,7 +49,8 @@ class SavedModelReader(Reader):
             )
         else:
             contents.notes.append("the model has no variables")
-        return WeightSet(shown, self.key, contents.tensors, tuple(contents.notes), source.close, tuple(files))
+        notes = (*contents.notes, GRAPH)
+        return WeightSet(shown, self.key, contents.tensors, notes, source.close, tuple(files), contents.spare)
 
 
 def _contents(bundle: Bundle, model: SavedModel, source: Source) -> Contents:
