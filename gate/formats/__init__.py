@@ -8,7 +8,7 @@ from typing import IO
 
 from gate.errors import GateError, UnreadableError, UnsafeFileError
 from gate.formats import numpy_array
-from gate.formats.hdf5_tree import is_hdf5
+from gate.formats.hdf5.tree import is_hdf5
 from gate.formats.interface import Reader
 from gate.formats.keras_archive import KerasArchive
 from gate.formats.keras_legacy import KerasLegacy

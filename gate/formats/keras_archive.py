@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from gate.errors import UnreadableError
-from gate.formats.hdf5_tree import Folder
+from gate.formats.hdf5.tree import Folder
 from gate.formats.interface import Reader
 from gate.formats.keras_config import LayerConfig, layer_config
 from gate.formats.keras_sharded import refuse_missing_groups, shard_files, shard_map

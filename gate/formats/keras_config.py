@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from gate.formats.limits import Limits
@@ -64,6 +65,7 @@ def by_stored_key(layers: Iterable[LayerConfig]) -> dict[str, LayerConfig]:
     return found
 
 
+@lru_cache(maxsize=4096)
 def snake_case(name: str) -> str:
     """`keras.src.utils.naming.to_snake_case`."""
     name = re.sub(r"\W+", "", name)

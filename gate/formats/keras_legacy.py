@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gate.errors import UnreadableError
-from gate.formats.hdf5_tree import Folder, Stored, is_hdf5
+from gate.formats.hdf5.tree import Folder, Stored, is_hdf5
 from gate.formats.interface import Reader
 from gate.formats.keras_config import LayerConfig, chains_below, layer_config, places_below, snake_case
 from gate.formats.keras_names import GUESSED_BFLOAT16, distinct

@@ -7,11 +7,11 @@ child `vars`; its name is that child's attribute `name`; a group without `vars` 
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from gate.errors import UnreadableError
-from gate.formats.hdf5_tree import Folder, Stored
+from gate.formats.hdf5.tree import Folder, Stored
 from gate.formats.keras_config import LayerConfig, by_stored_key, snake_case
 from gate.formats.keras_variables import class_of_key, known_class, made_by, variable_names
 from gate.formats.limits import Limits
@@ -58,7 +58,7 @@ def merged(roots: Iterable[Folder], shown: str, limits: Limits) -> Node:
             folder, line = pending.pop()
             line[-1].attributes.append(folder.attribute)
             for key, child in folder.children.items():
-                parts = [part for part in key.split("\\") if part] or [key]
+                parts = [key] if "\\" not in key else [part for part in key.split("\\") if part] or [key]
                 below = line
                 for part in parts[:-1] if isinstance(child, Stored) else parts:
                     below = (*below, _descend(below[-1], part))
@@ -89,8 +89,7 @@ def _put(line: tuple[Node, ...], key: str, stored: Stored, shard: int, shown: st
         node.place = min(node.place, place)
 
 
-@dataclass(frozen=True, slots=True)
-class _Where:
+class _Where(NamedTuple):
     """Where the walk stands: names so far, short and with containers, and what is known of the layer."""
 
     chain: tuple[str, ...] = ()
@@ -106,16 +105,23 @@ class _Where:
     order: Order | None = ()
 
 
-@dataclass(slots=True)
-class _Found:
-    names: tuple[str, ...]
-    """The name, then the longer ones it falls back to when another tensor has the same."""
-    group: Group
+class _Found(NamedTuple):
     stored: Stored
-    path: str
-    layer: Layer
+    where: _Where
     variable: str
-    index: int | None
+    layer: Layer
+    number: int | None
+
+    @property
+    def name(self) -> str:
+        return "/".join((*self.where.chain, self.variable))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name, then the longer ones it falls back to when another tensor has the same."""
+        path = self.stored.path.replace("\\", "/")
+        full = [part for part in path.split("/")[:-1] if part != VARS]
+        return (self.name, "/".join((*self.where.long, self.variable)), "/".join((*full, self.variable)), path)
 
 
 class Namer:
@@ -123,7 +129,7 @@ class Namer:
 
     def __init__(self, top: Node, config: LayerConfig | None = None) -> None:
         self._found: list[_Found] = []
-        self._layers: dict[tuple[Step, ...], Layer] = {}
+        self._layers: dict[str, Layer] = {}
         self._notes: dict[str, None] = {}
         self._layer(top, "", _Where(config=config), root=True)
         self.tensors = self._resolved()
@@ -139,28 +145,25 @@ class Namer:
         config = where.config if root else self._config_of(key, where, said)
         made = made_by(where.owner or "", key) if where.listed is None else None
         class_name = self._class_of(key, where, config, made, said)
-        inner = replace(where, owner=class_of_key(key), config=config, listed=None)
-        if config is not None:
-            inner = replace(inner, owner=_snake(config))
-        elif class_name is not None:
-            inner = replace(inner, owner=snake_case(class_name))
+        owner = _snake(config) if config else snake_case(class_name) if class_name else class_of_key(key)
+        inner = where._replace(owner=owner, config=config, listed=None)
         if not root:
             name = said or (config.name if config else None) or (made[1] if made else None)
             if name is None:
                 name = key
                 if where.group is Group.WEIGHTS:
                     self._notes[NO_LAYER_NAMES] = None
-            if class_of_key(said or key) == _SEED:
-                inner = replace(inner, chain=("rng", *where.chain), long=("rng", *where.long, key), group=Group.RNG)
-                class_name = "SeedGenerator"
-            elif where.group is not Group.OPTIMIZER:
-                inner = replace(inner, chain=(*where.chain, name), long=(*where.long, name))
-            else:
-                inner = replace(inner, chain=(*where.chain, key), long=(*where.long, key))
             attribute = key if where.listed is None else None
             known = None if name == key and attribute and not said and config is None else name
             kind = snake_case(config.class_name) if config else class_of_key(key) if attribute is None else None
-            inner = replace(inner, steps=(*where.steps, Step(known, node.path, attribute, kind)))
+            steps = (*where.steps, Step(known, node.path, attribute, kind))
+            if class_of_key(said or key) == _SEED:
+                chain, long = ("rng", *where.chain), ("rng", *where.long, key)
+                inner = inner._replace(chain=chain, long=long, steps=steps, group=Group.RNG)
+                class_name = "SeedGenerator"
+            else:
+                part = key if where.group is Group.OPTIMIZER else name
+                inner = inner._replace(chain=(*where.chain, part), long=(*where.long, part), steps=steps)
         if variables is not None:
             self._variables(variables, inner, class_name)
         self._children(node, inner, root)
@@ -170,7 +173,7 @@ class Namer:
             self._add(node.stored[key], where, key)
         children, certain = _ordered(node, where)
         for place, (key, child) in enumerate(children):
-            here = replace(where, order=_beneath(where.order, place if certain else key))
+            here = where._replace(order=_beneath(where.order, place if certain else key))
             if root and key == "optimizer":
                 self._optimizer(child)
             elif root and key in _METRICS:
@@ -185,7 +188,7 @@ class Namer:
         if where.config is not None and where.listed is None:
             listed = by_stored_key(where.config.listed(key))
         long = where.long if key in LAYERS else (*where.long, key)
-        self._children(node, replace(where, long=long, listed=listed))
+        self._children(node, where._replace(long=long, listed=listed))
 
     def _optimizer(self, node: Node) -> None:
         steps = (Step("optimizer", node.path),)
@@ -201,7 +204,7 @@ class Namer:
         if VARS in node.folders:
             self._layer(node, key, where)
         else:
-            self._children(node, replace(where, listed={}))
+            self._children(node, where._replace(listed={}))
 
     def _variables(self, node: Node, where: _Where, class_name: str | None) -> None:
         keys = sorted(node.stored, key=natural)
@@ -215,7 +218,7 @@ class Namer:
             self._add(node.stored[key], where, name, index if numbered else None)
         for key, child in node.folders.items():  # nothing that Keras writes, and not to be lost
             steps = (*where.steps, Step(key, child.path))
-            self._children(child, replace(where, chain=(*where.chain, key), long=(*where.long, key), steps=steps))
+            self._children(child, where._replace(chain=(*where.chain, key), long=(*where.long, key), steps=steps))
 
     def _optimizer_names(self, node: Node, keys: list[str]) -> list[str]:
         """Keras 3 creates `iteration` first, an integer scalar; the rest depends on the optimizer."""
@@ -251,26 +254,29 @@ class Namer:
     def _add(self, stored: Stored, where: _Where, name: str, index: int | None = None) -> None:
         if stored.data.guessed:
             self._notes[GUESSED_BFLOAT16] = None
-        path = stored.path.replace("\\", "/")
-        full = [part for part in path.split("/")[:-1] if part != VARS]
-        names = ("/".join((*where.chain, name)), "/".join((*where.long, name)), "/".join((*full, name)), path)
-        layer = self._layers.setdefault(where.steps, Layer(where.steps, where.order))
-        self._found.append(_Found(names, where.group, stored, stored.path, layer, name, index))
+        node = where.steps[-1].node if where.steps else ""
+        layer = self._layers.get(node)
+        if layer is None:
+            layer = self._layers[node] = Layer(where.steps, where.order)
+        self._found.append(_Found(stored, where, name, layer, index))
 
     def _resolved(self) -> dict[str, Tensor]:
         tensors = {}
-        for name, found in zip(distinct([found.names for found in self._found]), self._found, strict=True):
+        names = [found.name for found in self._found]
+        if len(set(names)) < len(names):
+            names = distinct([found.names for found in self._found])
+        for name, found in zip(names, self._found, strict=True):
             data = found.stored.data
             tensors[name] = Tensor(
                 name,
                 data.dtype,
                 data.shape,
                 data.read,
-                found.group,
-                found.path,
+                found.where.group,
+                found.stored.path,
                 layer=found.layer,
                 variable=found.variable,
-                index=found.index,
+                index=found.number,
             )
         return tensors
 
@@ -313,6 +319,8 @@ def _ordered(node: Node, where: _Where) -> tuple[list[tuple[str, Node]], bool]:
     Certain is the order of a list, from the architecture or as Keras writes it. Attributes have none.
     """
     items = [(key, child) for key, child in node.folders.items() if key != VARS]
+    if not items:
+        return items, False
     if where.listed:
         position = {key: index for index, key in enumerate(where.listed)}
         if all(key in position for key, _ in items):

@@ -6,7 +6,7 @@ The layout is `keras.src.saving.saving_lib.ShardedH5IOStore`. A layer may lie in
 from pathlib import Path
 
 from gate.errors import MissingFileError, UnreadableError, UnsafeFileError
-from gate.formats.hdf5_tree import Folder, is_hdf5
+from gate.formats.hdf5.tree import Folder, is_hdf5
 from gate.formats.interface import Reader
 from gate.formats.keras_weights import weight_set
 from gate.formats.mapping import MappedFile, Window

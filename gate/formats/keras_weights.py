@@ -5,7 +5,7 @@ Keras 2.12 to 2.15 write the same groups without layer names. The layout is `ker
 
 from collections.abc import Callable, Iterable
 
-from gate.formats.hdf5_tree import Folder, is_hdf5
+from gate.formats.hdf5.tree import Folder, is_hdf5
 from gate.formats.interface import Reader
 from gate.formats.keras_config import LayerConfig
 from gate.formats.keras_names import LAYERS, VARS, Namer, merged

@@ -43,6 +43,11 @@ class MappedFile:
         self._map = mapped
         return self
 
+    @property
+    def raw(self) -> mmap.mmap:
+        """The mapping itself, for who reads it many thousand times and keeps to his part of it."""
+        return self._map
+
     def bytes_at(self, offset: int, length: int) -> bytes:
         """A copy of `length` bytes, fewer at the end of the file."""
         return self._map[offset : offset + length]

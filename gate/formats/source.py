@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from gate.formats.hdf5_tree import Folder
+from gate.formats.hdf5.tree import Folder
 from gate.formats.limits import Limits
 from gate.formats.mapping import MappedFile, Window
 from gate.formats.zip_members import Members
@@ -39,7 +39,7 @@ class Source:
 
     def open_hdf5(self, window: Window, shown: str) -> Folder:
         """The tree of an HDF5 file in a window; `shown` names it in messages."""
-        from gate.formats.hdf5 import Hdf5File  # noqa: PLC0415 -- h5py's tenth of a second, only where it is needed
+        from gate.formats.hdf5.file import Hdf5File  # noqa: PLC0415 -- only where it is needed
 
         file = Hdf5File(window, shown, self.limits)
         self.on_close(file.close)

@@ -43,9 +43,11 @@ for offset in np.random.default_rng(seed).integers(0, len(data), flips).tolist()
     damaged[offset] ^= 1 << offset % 8
     file.write_bytes(damaged)
     start = time.perf_counter()
-    result = Run([plan_diff(original, copy, identical=True)], Workspace(Path(), [Path("/")]), "diff", threads=2).execute()
+    plan = plan_diff(original, copy, identical=True)
+    result = Run([plan], Workspace(Path(), [Path("/")]), "diff", threads=2).execute()
     told = [f.reason + f.hint for m in result.models for c in m.checks for f in c.findings]
-    results.append([offset, result.exit_code, time.perf_counter() - start, any("defect" in text for text in told)])
+    ours = any("defect" in text for text in told)
+    results.append([offset, result.exit_code, time.perf_counter() - start, ours])
 file.write_bytes(data)
 status = Path("/proc/self/status").read_text()
 peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
@@ -100,7 +102,7 @@ def test_flipped_bits(files: Path, kind: str) -> None:
     assert {code for _, code, _, _ in found["flips"]} <= {0, 1, 4}
     assert [flip for flip in found["flips"] if flip[3] or flip[2] > MOST_SECONDS] == []
     missed = [offset for offset, code, _, _ in found["flips"] if code == 0]
-    inside = extents(Path(f"{original}{part}"), kind)
+    inside = extents(Path(f"{copy}{part}"), kind)
     assert [at for at in missed if any(begin <= at < end for begin, end in inside)] == []
 
 

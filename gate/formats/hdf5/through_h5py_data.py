@@ -1,4 +1,4 @@
-"""One HDF5 dataset: its checks when the file is opened, its bytes when they are asked for.
+"""One dataset through libhdf5: its checks when the file is opened, its bytes when they are asked for.
 
 Contiguous, filterless, internal data is mapped at `Dataset.id.get_offset()`. Chunked data is decoded chunk by chunk.
 Anything that would make HDF5 leave the file (external storage, virtual datasets), run a plug-in (filters that are not
@@ -14,28 +14,17 @@ from typing import Any
 import numpy as np
 from h5py import h5d, h5s, h5t
 
-from gate.errors import UnreadableError, UnsafeFileError
-from gate.formats.dtypes import EXTENDED, extended, wider_than_ours
-from gate.formats.hdf5_tree import Dataset
+from gate.errors import UnreadableError
+from gate.formats.dtypes import wider_than_ours
+from gate.formats.hdf5 import refusals
+from gate.formats.hdf5.ledger import Ledger
+from gate.formats.hdf5.tree import Dataset, Decoded, Mapped, Opaque, nothing
 from gate.formats.limits import Limits
-from gate.formats.mapping import Window, empty
+from gate.formats.mapping import Window
 from gate.formats.seam import DAMAGED, guard
 from gate.formats.spool import decoded, kept
-from gate.formats.text import quoted, size, text_of
+from gate.formats.text import quoted, text_of
 from gate.tensors.weightset import Array
-
-# Identifiers of § IV.A.2.l of the specification; 32000 is h5py's LZF.
-_DEFLATE, _SHUFFLE, _FLETCHER32, _LZF = 1, 2, 3, 32000
-_FILTERS = {
-    _DEFLATE: "deflate",
-    _SHUFFLE: "shuffle",
-    _FLETCHER32: "fletcher32",
-    4: "szip",
-    5: "nbit",
-    6: "scaleoffset",
-    _LZF: "lzf",
-}
-
 
 # HDF5's encoding of a type -> numpy's: a file has thousands of datasets and few types.
 TypeCache = dict[bytes, np.dtype[Any]]
@@ -51,44 +40,51 @@ class _Declared:
     shape: tuple[int, ...]
     guessed: bool
     window: Window
-    where: str
-    limits: Limits
+    path: str
+    ledger: Ledger
+
+    @property
+    def where(self) -> str:
+        """What it is called in messages, file first."""
+        return f"{self.ledger.shown}: {quoted(self.path)}"
+
+    @property
+    def limits(self) -> Limits:
+        return self.ledger.limits
 
     @property
     def length(self) -> int:
         """Bytes of data."""
         return prod(self.shape) * self.dtype.itemsize
 
-    def decoder(self, fill: Callable[[Array], None]) -> Callable[[], Array]:
-        """A reader that has `fill` decode the data."""
-        return lambda: decoded(self.dtype, self.shape, fill, self.limits)
+    def decoded(self, expanded: int, fill: Callable[[Array], None], *, shared: bool) -> Dataset:
+        """A dataset that `fill` decodes."""
+        self.ledger.expand(expanded)
+
+        def read() -> Array:
+            return decoded(self.dtype, self.shape, fill, self.limits)
+
+        return Decoded(self.dtype, self.shape, kept(read) if shared else read, self.guessed)
 
 
 def dataset(
-    identifier: Any, attribute: Callable[[str], Any], window: Window, where: str, limits: Limits, types: TypeCache
+    identifier: Any, attribute: Callable[[str], Any], window: Window, path: str, ledger: Ledger, types: TypeCache
 ) -> Dataset:
-    """Check one dataset and describe it. `where` names it in messages, file first."""
+    """Check one dataset and describe it."""
+    where = f"{ledger.shown}: {quoted(path)}"
     dtype, stored, guessed = _dtype(identifier, attribute, where, types)
     if identifier.shape is None:  # H5S_NULL: a type and no elements
-        return Dataset(dtype, (0,), lambda: empty(dtype, (0,)), guessed=guessed)
+        return nothing(dtype, (0,), guessed)
     shape = tuple(int(length) for length in identifier.shape)
-    length = prod(shape) * dtype.itemsize
     plist = identifier.get_create_plist()
     layout = plist.get_layout()
     if plist.get_external_count():
-        raise UnsafeFileError(
-            f"{where} keeps its data in another file, {quoted(plist.get_external(0)[0])}",
-            "save the model again with its data inside, or do not trust the file",
-        )
+        raise refusals.external_storage(where, plist.get_external(0)[0])
     if layout == h5d.VIRTUAL:
-        raise UnsafeFileError(
-            f"{where} is a virtual dataset, made of other files' data",
-            "save the model again with its data inside, or do not trust the file",
-        )
-    if length == 0:
-        empty(dtype, shape)  # refuses dimensions that no array can have
-        return Dataset(dtype, shape, lambda: empty(dtype, shape), guessed=guessed)
-    declared = _Declared(identifier, dtype, stored, shape, guessed, window, where, limits)
+        raise refusals.virtual(where)
+    declared = _Declared(identifier, dtype, stored, shape, guessed, window, path, ledger)
+    if declared.length == 0:
+        return nothing(dtype, shape, guessed)
     if layout == h5d.CHUNKED:
         return _chunked(declared)
     if layout == h5d.COMPACT:
@@ -102,15 +98,12 @@ def _contiguous(d: _Declared) -> Dataset:
     offset = d.identifier.get_offset()
     # Storage, not only the offset: HDF5 has offsets for data that it never allocated.
     if offset is None or d.identifier.get_storage_size() == 0:
-        raise _never_written(d.where)
+        raise refusals.never_written(d.where)
     if offset + d.length > d.window.length:
-        raise UnreadableError(
-            f"{d.where} should hold {size(d.length)} at byte {offset}, and the file ends at {d.window.length}",
-            "the file is cut short: fetch it again",
-        )
-    extents = ((offset, d.length),)
+        raise refusals.cut_short(d.where, d.length, offset, d.window.length)
+    d.ledger.claim(offset, d.length, d.path)
     if d.stored.kind == "V" or d.stored.isnative:
-        return Dataset(d.dtype, d.shape, lambda: d.window.array(offset, d.dtype, d.shape), extents, 0, d.guessed)
+        return (Opaque if d.guessed else Mapped)(d.dtype, d.shape, d.window, offset)
 
     def fill(target: Array) -> None:
         source = d.window.array(offset, d.stored, d.shape).reshape(-1)
@@ -119,42 +112,39 @@ def _contiguous(d: _Declared) -> Dataset:
         for start in range(0, source.size, step):
             flat[start : start + step] = source[start : start + step]
 
-    return Dataset(d.dtype, d.shape, kept(d.decoder(fill)), extents, d.length, d.guessed)
+    return d.decoded(d.length, fill, shared=True)
 
 
 def _compact(d: _Declared) -> Dataset:
-    if d.length > d.limits.small_bytes:  # the format's own bound is 64 KiB less a header
-        raise UnreadableError(f"{d.where} is too large for the compact layout it declares", DAMAGED)
+    if d.length > d.limits.small_bytes:
+        raise refusals.too_large_to_be_compact(d.where)
 
     def fill(target: Array) -> None:
         with guard(d.where):
             _read_block(d.identifier, d.stored, target, None)
 
-    return Dataset(d.dtype, d.shape, d.decoder(fill), (), d.length, d.guessed)
+    return d.decoded(d.length, fill, shared=False)
 
 
 def _chunked(d: _Declared) -> Dataset:
     plist = d.identifier.get_create_plist()
-    filters = _filters(plist, d.where)
+    filters = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
+    refusals.refuse_odd_filters(d.where, filters)
     chunk = tuple(int(length) for length in plist.get_chunk())
     chunk_bytes = prod(chunk) * d.dtype.itemsize
     if len(chunk) != len(d.shape) or min(chunk) < 1:
         raise UnreadableError(f"{d.where} has chunks of another rank than its own", DAMAGED)
-    if chunk_bytes > d.limits.max_chunk_bytes:
-        raise UnsafeFileError(
-            f"{d.where} is stored in chunks of {size(chunk_bytes)}; {size(d.limits.max_chunk_bytes)} is the limit",
-            "save the model again without compression or with smaller chunks",
-        )
+    refusals.refuse_big_chunks(d.where, chunk_bytes, d.limits)
     expected = prod(-(-length // step) for length, step in zip(d.shape, chunk, strict=True))
     # Every chunk costs an index entry of at least eight bytes, so more than this cannot be there.
     if expected > d.window.length // 8:
-        raise _never_written(d.where)
+        raise refusals.never_written(d.where)
     chunks = _chunk_table(d.identifier)
     grid = {tuple(offset) for offset, _, _, _ in chunks}
     if len(grid) != expected or any(
         at % step or at >= length for offset in grid for at, step, length in zip(offset, chunk, d.shape, strict=True)
     ):
-        raise _never_written(d.where)
+        raise refusals.never_written(d.where)
 
     def fill(target: Array) -> None:
         with guard(d.where):
@@ -165,9 +155,10 @@ def _chunked(d: _Declared) -> Dataset:
                 )
                 _read_block(d.identifier, d.stored, target, block)
 
-    extents = tuple((start, length) for _, _, start, length in chunks)
+    starts = np.array([start for _, _, start, _ in chunks], np.uint64)
+    d.ledger.claim_chunks(starts, np.array([length for _, _, _, length in chunks], np.uint64), d.path)
     # Edge chunks are decoded whole.
-    return Dataset(d.dtype, d.shape, kept(d.decoder(fill)), extents, expected * chunk_bytes, d.guessed)
+    return d.decoded(expected * chunk_bytes, fill, shared=True)
 
 
 def _chunk_table(identifier: Any) -> list[tuple[tuple[int, ...], int, int, int]]:
@@ -185,31 +176,12 @@ def _chunk_table(identifier: Any) -> list[tuple[tuple[int, ...], int, int, int]]
     return table
 
 
-def _filters(plist: Any, where: str) -> list[int]:
-    filters = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
-    for number in filters:
-        if number not in _FILTERS:
-            raise UnsafeFileError(
-                f"{where} needs filter {number}, which is not built into HDF5",
-                "save the model again uncompressed or with gzip",
-            )
-    after = filters[filters.index(_DEFLATE) + 1 :] if _DEFLATE in filters else []
-    if len(set(filters)) != len(filters) or any(number != _FLETCHER32 for number in after):
-        raise UnsafeFileError(
-            f"{where} stacks filters as no program does: {', '.join(_FILTERS[number] for number in filters)}",
-            "save the model again uncompressed or with gzip",
-        )
-    return filters
-
-
 def _refuse_bomb(
     window: Window, filters: list[int], mask: int, start: int, stored: int, chunk_bytes: int, where: str
 ) -> None:
     """Inflate a chunk into nothing before HDF5 does it into memory: HDF5 doubles its buffer until the stream ends."""
-    # Filters but deflate grow nothing by much; the stored form of a chunk is never far above the chunk.
-    if stored > chunk_bytes + chunk_bytes // 8 + 65536:
-        raise UnsafeFileError(f"{where} stores a chunk of {size(chunk_bytes)} in {size(stored)}", DAMAGED)
-    if _DEFLATE not in filters or mask & (1 << filters.index(_DEFLATE)):
+    refusals.refuse_grown_chunk(where, stored, chunk_bytes)
+    if refusals.DEFLATE not in filters or mask & (1 << filters.index(refusals.DEFLATE)):
         return
     inflate = zlib.decompressobj()
     room = chunk_bytes + chunk_bytes // 8 + 65536  # what earlier filters may have added
@@ -220,10 +192,7 @@ def _refuse_bomb(
             room -= len(inflate.decompress(data, step))
             data = inflate.unconsumed_tail
             if room < 0:
-                raise UnsafeFileError(
-                    f"{where}: a compressed chunk expands beyond its declared {size(chunk_bytes)}",
-                    "this is a decompression bomb: do not trust the file",
-                )
+                raise refusals.bomb(where, chunk_bytes)
 
 
 def _read_block(identifier: Any, stored: np.dtype[Any], target: Array, block: tuple[slice, ...] | None) -> None:
@@ -250,7 +219,7 @@ def _dtype(
     if stored is None:
         stored = types[encoded] = _numpy_type(kind, where)
     if stored.kind == "V":
-        dtype, guessed = _opaque(stored, attribute, where)
+        dtype, guessed = refusals.opaque(stored.itemsize, text_of(attribute("dtype")), where)
         return dtype, stored, guessed
     return stored.newbyteorder("="), stored, False
 
@@ -262,37 +231,12 @@ def _numpy_type(kind: Any, where: str) -> np.dtype[Any]:
         or stored.hasobject
         or (isinstance(kind, h5t.TypeStringID) and kind.is_variable_str())
     ):
-        raise UnsafeFileError(
-            f"{where} holds references or values of variable length, which tensors never do",
-            "save the model again, or do not trust the file",
-        )
+        raise refusals.variable_or_reference(where)
     if stored.metadata:
         stored = np.dtype(stored.str)
     odd = stored.itemsize == 0 or stored.kind not in "biufcSV" or stored.subdtype or stored.names
     if odd or wider_than_ours(stored):
-        raise UnreadableError(f"{where} has elements of type {quoted(str(stored))}", "only numbers can be compared")
+        raise refusals.odd_elements(where, str(stored))
     if stored.kind != "V" and not kind.equal(h5t.py_create(stored, logical=True)):
-        raise UnreadableError(
-            f"{where} is stored in a number type that numpy does not have", "save the model again as float32"
-        )
+        raise refusals.odd_number(where)
     return stored
-
-
-def _opaque(stored: np.dtype[Any], attribute: Callable[[str], Any], where: str) -> tuple[np.dtype[Any], bool]:
-    """What opaque bytes are: h5py writes every ml_dtypes type so, and Keras names it in an attribute, or nowhere."""
-    name = text_of(attribute("dtype"))
-    if name is None and stored.itemsize == 2:
-        return extended("bfloat16"), True  # the only two-byte type that numpy lacks
-    if name not in EXTENDED or EXTENDED[name] != stored.itemsize:
-        said = f"says {quoted(name)}" if name else "does not say which type they are"
-        raise UnreadableError(
-            f"{where} holds opaque elements of {stored.itemsize} bytes and {said}",
-            "save the model again as .weights.h5 or safetensors, which name the type",
-        )
-    return extended(name), False
-
-
-def _never_written(where: str) -> UnreadableError:
-    return UnreadableError(
-        f"{where} was declared and never written, or only in part", "the save was cut short: save the model again"
-    )
