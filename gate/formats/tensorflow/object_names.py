@@ -229,8 +229,10 @@ class ObjectNames:
         if attribute.name != VARIABLE_VALUE:
             variable = attribute.name
             names = ("/".join((*names[0].split("/")[:-1], variable)),)
-        path = attribute.key.split("/.ATTRIBUTES/")[0]
-        self.found.append(Named(attribute.key, (*names, path, attribute.key), group, layer, variable, index, copy))
+        others = [attribute.key.split("/.ATTRIBUTES/")[0], attribute.key]
+        if group is not Group.WEIGHTS:
+            others = [f"{group}/{other.removeprefix('keras_api/').removeprefix(f'{group}/')}" for other in others]
+        self.found.append(Named(attribute.key, (*names, *others), group, layer, variable, index, copy))
 
     # The rest: no layers, and compared only when asked for.
 

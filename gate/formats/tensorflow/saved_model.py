@@ -43,10 +43,8 @@ class SavedModelReader(Reader):
             bundle = open_bundle(folder / VARIABLES, str(Path(shown) / VARIABLES), source.limits, source.on_close)
             contents = _contents(bundle, model, source)
             files += bundle.files
-        elif model.variable_names:
-            raise MissingFileError(
-                f"{shown} has {len(model.variable_names)} variables, and no {VARIABLES}", "fetch the whole folder"
-            )
+        elif model.saver or model.variable_names or any((folder / VARIABLES).parent.glob("variables.data-*")):
+            raise MissingFileError(f"{shown} has variables, and no {VARIABLES}", "fetch the whole folder")
         else:
             contents.notes.append("the model has no variables")
         notes = (*contents.notes, GRAPH)

@@ -37,6 +37,8 @@ class SavedModel:
     containers: set[int]
     """Objects that are lists, tuples or dicts."""
     functions: tuple[Function, ...]
+    saver: bool
+    """Whether the graph says how its variables are restored, as every graph with variables does."""
 
 
 def parse_saved_model(data: memoryview, shown: str, limits: Limits) -> SavedModel:
@@ -45,7 +47,8 @@ def parse_saved_model(data: memoryview, shown: str, limits: Limits) -> SavedMode
         graphs = list(messages(data, 2))
         if not graphs:
             raise UnreadableError(f"{shown} holds no graph", _AGAIN)
-        model = SavedModel(tuple(_tags(graph) for graph in graphs), _assets(graphs), [], {}, set(), ())
+        saver = any(True for graph in graphs for _ in messages(graph, 3))
+        model = SavedModel(tuple(_tags(graph) for graph in graphs), _assets(graphs), [], {}, set(), (), saver)
         for graph in graphs:
             for objects in messages(graph, 7):
                 _objects(objects, graph, model)
