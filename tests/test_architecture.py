@@ -43,7 +43,7 @@ ALLOWED = {
 LIBRARIES = {
     "manifest": {"yaml", "pydantic", "pydantic_core"},
     "tensors": {"numpy", "ml_dtypes"},
-    "formats": {"crc32c", "h5py", "ml_dtypes", "numpy"},
+    "formats": {"crc32c", "h5py", "isal", "ml_dtypes", "numpy"},
     "checks": {"numpy"},
     "run": {"numpy"},
     "reports": {"rich", "junit_xml"},

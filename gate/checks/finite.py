@@ -16,7 +16,8 @@ def check_finite(subject: Subject) -> CheckResult:
     """
     findings = [finding for name in subject.judged for finding in _judge(subject, name)]
     at = subject.positions.get("weights")
-    findings += [unreadable(name, error, at) for name, error in subject.damaged.items()]
+    for name, error in subject.damaged.items():
+        findings.append(unreadable(name if name in subject.candidate.tensors else None, error, at))
     bad = counted(len({finding.tensor for finding in findings}), "tensor")
     summary = f"{counted(len(subject.judged), 'tensor')} looked through for NaN and infinities"
     summary += (

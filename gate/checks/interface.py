@@ -63,10 +63,10 @@ class Subject:
 
     @cached_property
     def damaged(self) -> Mapping[str, UnreadableError]:
-        """Of the tensors that are measured by nobody, those that are not what their file's checksum says."""
+        """What is not what its file's checksum says, of all that nobody measures."""
         judged = {self.pairing.candidate[name].name for name in self.judged}
-        others = [tensor for tensor in self.candidate if tensor.name not in judged]
-        return verify((*others, *self.candidate.spare), self.threads)
+        others = {t.name: t.verify for t in self.candidate if t.verify is not None and t.name not in judged}
+        return verify({**others, **self.candidate.checksums}, self.threads)
 
     @cached_property
     def candidate_library(self) -> Library:
@@ -158,8 +158,8 @@ def result(
     return CheckResult(check, outcome, summary, found, position, checked)
 
 
-def unreadable(name: str, error: UnreadableError, position: Position | None) -> Finding:
-    """The finding for a tensor whose data could not be read."""
+def unreadable(name: str | None, error: UnreadableError, position: Position | None) -> Finding:
+    """The finding for a tensor, or another part of the file, whose data could not be read."""
     return Finding(UNREADABLE, error.reason, tensor=name, hint=error.hint, position=position)
 
 

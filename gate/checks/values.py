@@ -44,15 +44,16 @@ def coverage(subject: Subject) -> Coverage:
 
 
 def _meant_to_compare(subject: Subject) -> bool:
-    meant = [name for name in subject.judged if subject.expectations[name].expect in COMPARED]
-    met = any(name in subject.pairing.reference for name in meant)  # then `structure` says what is wrong with it
-    return subject.reference is not None and bool(meant) and not met
+    meant = any(
+        subject.expectations[name].expect in COMPARED and not _became_another(subject, name) for name in subject.judged
+    )
+    return subject.reference is not None and meant
 
 
 def _nothing_compared(subject: Subject) -> Finding:
     return Finding(
         "nothing-compared",
-        "no value was compared: no tensor of the file has its like in the reference",
+        "no value was compared: no tensor of the file has its like in the reference, in name, shape and dtype",
         hint="compare the names with `weight-gate list`, and bring them together with `names`",
         position=_position(subject),
     )

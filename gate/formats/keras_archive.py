@@ -46,7 +46,9 @@ class KerasArchive(Reader):
         members.refuse_expansion(iter(members.by_name.values()))
         config = _config(source)
         notes = _asset_notes(members)
-        return weight_set(self.key, source.shown, list(_files(source)), config, source.limits, source.close, notes)
+        weights = weight_set(self.key, source.shown, list(_files(source)), config, source.limits, source.close, notes)
+        weights.checksums = members.checksums()
+        return weights
 
 
 def _expected(name: str) -> bool:

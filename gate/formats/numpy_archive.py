@@ -54,7 +54,7 @@ class NumpyArchive(Reader):
             read = _reader(source.members, member, head, source.limits)
             tensors[name] = Tensor(name, head.dtype, head.shape, read, stored_as=member.name)
         notes = (GUESSED_BFLOAT16,) if guessed else ()
-        return WeightSet(source.shown, self.key, tensors, notes, source.close)
+        return WeightSet(source.shown, self.key, tensors, notes, source.close, (), source.members.checksums())
 
 
 def _reader(members: Members, member: Member, head: ArrayHeader, limits: Limits) -> Callable[[], Array]:

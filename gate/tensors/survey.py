@@ -4,7 +4,7 @@ Large tensors are cut into pieces and small ones gathered, so that every thread 
 The kernel's time is spent in numpy and memcmp, which let other threads run.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -72,12 +72,13 @@ def measure(jobs: Iterable[Job], threads: int) -> dict[str, Measured]:
     return {name: found for name, found in results.items() if found is not None}
 
 
-def verify(tensors: Iterable[Tensor], threads: int) -> dict[str, UnreadableError]:
-    """Compares tensors with the checksums of their files, where these have any: those that do not match, by name."""
-    checked = [(tensor.name, tensor.verify) for tensor in tensors if tensor.verify is not None]
+def verify(checksums: Mapping[str, Callable[[], None]], threads: int) -> dict[str, UnreadableError]:
+    """Calls each of `checksums`: the errors of those that did not match, by name."""
+    if not checksums:
+        return {}
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        found = pool.map(_verified, [verify for _, verify in checked])
-        return {name: error for (name, _), error in zip(checked, found, strict=True) if error is not None}
+        found = pool.map(_verified, checksums.values())
+        return {name: error for name, error in zip(checksums, found, strict=True) if error is not None}
 
 
 def _verified(verify: Callable[[], None]) -> UnreadableError | None:

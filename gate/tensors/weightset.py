@@ -107,7 +107,8 @@ class WeightSet:
 
     `path` is shown to users as given; `format` is a key of `gate.formats.READERS`; `notes` are things the reader
     wants said in the report ("names are positions: …"); `files` are all files that the tensors were read from.
-    `spare` are tensors that are stored beside these and are for nobody, such as second copies: their checksums count.
+    `checksums` compare what is no tensor, or a second copy of one, with the file's own checksums: they raise
+    `UnreadableError`, and their keys are what reports call these parts.
     """
 
     def __init__(
@@ -118,11 +119,11 @@ class WeightSet:
         notes: tuple[str, ...] = (),
         close: Callable[[], None] = lambda: None,
         files: tuple[Path, ...] = (),
-        spare: tuple[Tensor, ...] = (),
+        checksums: Mapping[str, Callable[[], None]] = MappingProxyType({}),
     ) -> None:
         self.path = path
         self.files = files
-        self.spare = spare
+        self.checksums = checksums
         self.format = format
         self.tensors: Mapping[str, Tensor] = MappingProxyType(dict(tensors))
         self.notes = notes

@@ -7,6 +7,7 @@ import pytest
 
 from gate.results import Outcome
 from support.bundles import shard_path, write_bundle
+from support.files import write
 from support.judging import check_of, judge_manifest
 
 ARRAYS = {
@@ -36,3 +37,15 @@ def test_a_flipped_bit_in_any_tensor_is_an_error(tmp_path: Path, name: str, with
     assert check.outcome == Outcome.ERROR
     assert "checksum does not match" in check.findings[0].reason
     assert (check.findings[0].tensor or "").removeprefix("optimizer/") == name
+
+
+@pytest.mark.parametrize("format", ["keras", "npz"])
+def test_a_flipped_bit_in_a_stored_member_is_an_error(tmp_path: Path, format: str) -> None:
+    arrays = {"dense/kernel": ARRAYS["dense/kernel"].reshape(8, 8), "dense/bias": np.ones(8, np.float32)}
+    path = write(format, tmp_path, arrays, "m")
+    (tmp_path / "weight-gate.yml").write_text(f"version: 1\nmodels:\n  - weights: {path.name}\n")
+    assert check_of(judge_manifest(tmp_path / "weight-gate.yml").models[0], "finite").outcome == Outcome.PASSED
+    damage(path, arrays["dense/kernel"].tobytes())
+    check = check_of(judge_manifest(tmp_path / "weight-gate.yml").models[0], "finite")
+    assert check.outcome == Outcome.ERROR
+    assert "fails its checksum" in check.findings[0].reason

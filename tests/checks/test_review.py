@@ -261,3 +261,8 @@ def test_assets_are_said_not_to_be_looked_at(tmp_path: Path) -> None:
 def test_long_doubles_are_refused(tmp_path: Path) -> None:
     model = judge(tmp_path, {"w": np.array([1, 2], np.longdouble)})
     assert model.outcome == Outcome.ERROR
+
+
+def test_nothing_comparable_is_never_a_green_check(tmp_path: Path) -> None:
+    model = judge(tmp_path, {"d/kernel": np.ones((2, 3), "f4")}, {"d/kernel": np.ones((3, 2), "f4")})
+    assert outcomes_of(model)["values"] == "failed"

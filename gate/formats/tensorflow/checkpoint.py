@@ -22,4 +22,5 @@ class Checkpoint(Reader):
         graph = object_graph(bundle, source.limits)
         contents = by_keys(bundle) if graph is None else by_objects(bundle, graph)
         notes = tuple(contents.notes)
-        return WeightSet(source.shown, self.key, contents.tensors, notes, source.close, bundle.files, contents.spare)
+        found = contents.tensors
+        return WeightSet(source.shown, self.key, found, notes, source.close, bundle.files, contents.checksums)

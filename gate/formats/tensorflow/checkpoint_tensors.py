@@ -1,7 +1,7 @@
 """The tensors of a bundle under the names of docs/names.md: by its object graph, else by their keys."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from gate.errors import UnreadableError
@@ -25,8 +25,8 @@ class Contents:
 
     tensors: dict[str, Tensor]
     notes: list[str] = field(default_factory=list)
-    spare: tuple[Tensor, ...] = ()
-    """What is stored and for nobody: settings, second copies of variables."""
+    checksums: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """Of what is stored and no tensor of the model: settings, second copies of variables."""
 
 
 def object_graph(bundle: Bundle, limits: Limits) -> Graph | None:
@@ -58,9 +58,7 @@ def by_objects(
     known = [each for each in known if not bundle.tensors[each.key].opaque]
     left = [key for key in left if not bundle.tensors[key].opaque]
     listed = {each.key for each in known}.union(left)
-    contents.spare = tuple(
-        _tensor(key, each, Group.WEIGHTS) for key, each in bundle.tensors.items() if key not in listed
-    )
+    contents.checksums = {key: stored.verify for key, stored in bundle.tensors.items() if key not in listed}
     names = distinct([each.names for each in known])
     for name, each in zip(names, _indexed(known), strict=True):
         contents.tensors[name] = _tensor(name, bundle.tensors[each.key], each.group, each)
