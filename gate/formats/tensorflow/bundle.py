@@ -208,9 +208,8 @@ class _Tensors:
                 raise self.index.damaged(f"{quoted(name)} has a part of another type or shape")
             found.append((box, self._stored(name, part)))
         fault = slices.fault([box for box, _ in found], entry.shape)
-        if fault:
-            raise self.index.damaged(f"{quoted(name)} {fault}")
-        return slices.Assembled(name, entry.type, dtype, entry.shape, found, self.limits)
+        wrong = self.index.damaged(f"{quoted(name)} {fault}") if fault else None
+        return slices.Assembled(name, entry.type, dtype, entry.shape, found, self.limits, wrong)
 
     def _refuse_overlaps(self, shard: Shard, spans: list[tuple[int, int, str]]) -> None:
         at = 0

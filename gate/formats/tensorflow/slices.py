@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gate.errors import UnreadableError
 from gate.formats.limits import Limits
 from gate.formats.spool import decoded, kept
 from gate.formats.tensorflow.entries import WHOLE, Extent
@@ -79,9 +80,12 @@ def _meet(boxes: Sequence[Box]) -> bool:
 
 
 class Assembled(Stored):
-    """A tensor put together from its parts."""
+    """A tensor put together from its parts, or what is `wrong` with them.
 
-    __slots__ = ("_limits", "_parts", "_read")
+    TF1 itself leaves gaps in the slots of optimizers that were made in a scope, so that this concerns one tensor only.
+    """
+
+    __slots__ = ("_limits", "_parts", "_read", "_wrong")
 
     def __init__(
         self,
@@ -91,13 +95,17 @@ class Assembled(Stored):
         shape: tuple[int, ...],
         parts: Sequence[tuple[Box, Stored]],
         limits: Limits,
+        wrong: UnreadableError | None = None,
     ) -> None:
         super().__init__(key, type, dtype, shape)
+        self._wrong = wrong
         self._parts = tuple(parts)
         self._limits = limits
         self._read = kept(lambda: decoded(dtype, shape, self._fill, limits))
 
     def read(self) -> Array:
+        if self._wrong is not None:
+            raise self._wrong
         return self._read()
 
     def verify(self) -> None:

@@ -54,6 +54,19 @@ def test_slots_of_a_partitioned_variable(optimizer: str, scope: str, tmp_path: P
         assert sum(t.group is Group.OPTIMIZER for t in weights) == 2 * slots + powers + 2
 
 
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_slots_of_two_parts_are_stored_with_gaps(tmp_path: Path) -> None:
+    """TensorFlow's own files: the weights are whole, the slots under a scope are not."""
+    make, _ = OPTIMIZERS["RMSProp"]
+    train_and_save(tmp_path / "model", 2, "d", make)
+    with open_weights(tmp_path / "model") as weights:
+        assert {t.name for t in weights if t.group is Group.WEIGHTS} == {"dnn/layer/weights", "dnn/layer/biases"}
+        for tensor in weights:
+            if tensor.group is Group.WEIGHTS:
+                assert tensor.read().shape == tensor.shape
+
+
 @pytest.mark.parametrize(
     "key",
     [
