@@ -148,13 +148,11 @@ class Namer:
         owner = _snake(config) if config else snake_case(class_name) if class_name else class_of_key(key)
         inner = where._replace(owner=owner, config=config, listed=None)
         if not root:
-            name = said or (config.name if config else None) or (made[1] if made else None)
-            if name is None:
-                name = key
-                if where.group is Group.WEIGHTS:
-                    self._notes[NO_LAYER_NAMES] = None
+            known = said or (config.name if config else None) or (made[1] if made else None)
+            name = known or key
+            if known is None and where.group is Group.WEIGHTS:
+                self._notes[NO_LAYER_NAMES] = None
             attribute = key if where.listed is None else None
-            known = None if name == key and attribute and not said and config is None else name
             kind = snake_case(config.class_name) if config else class_of_key(key) if attribute is None else None
             steps = (*where.steps, Step(known, node.path, attribute, kind))
             if class_of_key(said or key) == _SEED:

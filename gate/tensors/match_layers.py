@@ -8,13 +8,15 @@ The rules, in this order; each looks only at what those before left over, and 2 
    that is held in the same attributes. Layers around that were paired before have to agree.
 3. The same attribute of layers that are paired (`words` of the model, `proj` of `block`), with the same shapes and
    dtypes.
-4. A layer whose own name one file does not know: the only one left over with these shapes and dtypes on both sides.
-5. Several that could be each other by rule 2: in the order of the model, where both files record it, there are
-   equally many on both sides, and each pair fits. The report calls them "paired by position".
-6. What could still be several is uncertain: no verdict, and a `names` rule has to settle it.
+4. A wrapper that one file knows by its own name alone (`each`), and the only layer in it (`each/dense`).
+5. A layer whose own name one file does not know: the only one left over with these shapes and dtypes on both sides.
+6. Several that could be each other by rule 2, or of which one file knows no names: in the order of the model, where
+   both files record it, there are equally many on both sides, and each pair fits. The report calls them "paired by
+   position".
+7. What could still be several is uncertain: no verdict, and a `names` rule has to settle it.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -33,6 +35,7 @@ class How(StrEnum):
     CHAIN = "name"
     PART = "part of the name"
     ATTRIBUTE = "attribute"
+    WRAPPER = "wrapper"
     SHAPES = "shapes"
     POSITION = "position"
 
@@ -114,6 +117,7 @@ class _Matching:
             for rule, how in (
                 (self._parts, How.PART),
                 (self._attributes, How.ATTRIBUTE),
+                (self._wrappers, How.WRAPPER),
                 (self._shapes, How.SHAPES),
                 (self._positions, How.POSITION),
             ):
@@ -182,6 +186,23 @@ class _Matching:
         )
         return [(one, other) for one, other in found if _same_variables(one, other)]
 
+    def _wrappers(self) -> list[tuple[Group, Group]]:
+        def whole(group: Group) -> Hashable:
+            return (group.known, group.kinds) if group.names and None not in group.names else None
+
+        def without_last(group: Group) -> Hashable:
+            return (group.known[:-1], group.kinds) if len(group.names) > 1 and None not in group.names else None
+
+        ours, theirs = self.ours, self.theirs
+        found = [
+            *_once_each([(whole(group), group) for group in ours], [(without_last(group), group) for group in theirs]),
+            *_once_each([(without_last(group), group) for group in ours], [(whole(group), group) for group in theirs]),
+        ]
+        met = Counter(id(group) for pair in found for group in pair)
+        return [
+            (one, other) for one, other in found if met[id(one)] == met[id(other)] == 1 and _same_variables(one, other)
+        ]
+
     def _shapes(self) -> list[tuple[Group, Group]]:
         found = _once(self.ours, self.theirs, lambda group: group.kinds)
         return [
@@ -194,15 +215,34 @@ class _Matching:
         ]
 
     def _positions(self) -> list[tuple[Group, Group]]:
-        ours, theirs = _buckets(self.ours), _buckets(self.theirs)
-        for key, mine in ours.items():
-            yours = theirs.get(key, [])
+        for mine, yours in (*self._alike(), *self._unnamed()):
             if len(mine) != len(yours) or not all(certain(g.layer.order for g in side) for side in (mine, yours)):
                 continue
             pairs = list(zip(_in_order(mine), _in_order(yours), strict=True))
-            if all(_fit(*pair) and self._around_agrees(*pair) for pair in pairs) and self._one_to_one(pairs):
+            if all(_may_fit(*pair) and self._around_agrees(*pair) for pair in pairs) and self._one_to_one(pairs):
                 return pairs
         return []
+
+    def _alike(self) -> list[tuple[list[Group], list[Group]]]:
+        """Layers of one last name with the same shapes, on both sides."""
+        theirs = _buckets(self.theirs)
+        return [(mine, theirs[key]) for key, mine in _buckets(self.ours).items() if key in theirs]
+
+    def _unnamed(self) -> list[tuple[list[Group], list[Group]]]:
+        """Layers with the same shapes, where one side knows none of their names."""
+        ours, theirs = (
+            {
+                kinds: [group for group in side if group.names and group.kinds == kinds]
+                for kinds in {g.kinds for g in side}
+            }
+            for side in (self.ours, self.theirs)
+        )
+        return [
+            (mine, theirs[kinds])
+            for kinds, mine in ours.items()
+            if any(all(group.last is None for group in side) for side in (mine, theirs.get(kinds, mine)))
+            and kinds in theirs
+        ]
 
     def _one_to_one(self, pairs: Sequence[tuple[Group, Group]]) -> bool:
         """Whether no layer around is paired with two."""
@@ -233,6 +273,12 @@ class _Matching:
 def _fit(mine: Group, yours: Group) -> bool:
     """Rule 2, but for uniqueness."""
     return mine.last == yours.last and _same_variables(mine, yours) and _chains_agree(mine, yours)
+
+
+def _may_fit(mine: Group, yours: Group) -> bool:
+    """The same, where one file may not know the layer's own name."""
+    unknown = mine.last is None or yours.last is None
+    return _fit(mine, yours) or (unknown and _same_variables(mine, yours) and _chains_agree(mine, yours))
 
 
 def _chains_agree(mine: Group, yours: Group) -> bool:

@@ -2,7 +2,7 @@
 
 Names that the manifest's `names` rules made pair with exactly those names. All others go by layers:
 
-1. Where both files have the same names, those are it.
+1. Where both files have the same names, those are it, unless a file has no names and calls layers by their places.
 2. Else layers are paired as `gate.tensors.match_layers` says: equal chains, then chains of which one is a part of the
    other, attributes, shapes where one file lacks the name, the order of the model; and within each pair of layers the
    variables as `gate.tensors.match_variables` says.
@@ -89,7 +89,7 @@ def pair(
     """
     renamed = rewrite(reference, renames)
     settled = {new for new, tensor in renamed.items() if new != tensor.name}
-    if candidate.keys() == renamed.keys():
+    if candidate.keys() == renamed.keys() and all(_same_name(candidate[name], renamed[name]) for name in candidate):
         return Pairing(candidate, renamed)
     ours = [tensor for name, tensor in candidate.items() if name not in settled and not new(name)]
     theirs = [tensor for name, tensor in renamed.items() if name not in settled and not removed(name)]
@@ -134,7 +134,9 @@ class _Found:
         self.ways: dict[str, str] = {}
         self.uncertain: list[Uncertain] = []
         self.counted: dict[str, None] = {}
-        self.told: dict[How, dict[str, None]] = {how: {} for how in (How.ATTRIBUTE, How.SHAPES, How.POSITION)}
+        self.told: dict[How, dict[str, None]] = {
+            how: {} for how in (How.ATTRIBUTE, How.WRAPPER, How.SHAPES, How.POSITION)
+        }
 
     def add(self, ours: list[Tensor], theirs: list[Tensor]) -> None:
         """Pair the tensors of one group (weights, optimizer, …)."""
@@ -251,7 +253,11 @@ def _assembled(candidate: Mapping[str, Tensor], renamed: Mapping[str, Tensor], f
             continue
         own = name
         # A name that means another tensor here, or could: never pair by accident.
-        while own in taken or (own in candidate and (own in paired or tensor.name in uncertain)):
+        while (
+            own in taken
+            or (own in candidate and (own in paired or tensor.name in uncertain))
+            or (own in candidate and not _same_name(candidate[own], tensor))
+        ):
             own = f"{own} (reference)"
         names[name] = own
         taken.add(own)
@@ -259,6 +265,12 @@ def _assembled(candidate: Mapping[str, Tensor], renamed: Mapping[str, Tensor], f
     told = {tensor.name: name for name, tensor in reference.items()}
     uncertain_now = tuple(Uncertain(told[each.reference], each.candidates) for each in found.uncertain)
     return Pairing(candidate, reference, found.notes, uncertain_now, found.ways)
+
+
+def _same_name(ours: Tensor, theirs: Tensor) -> bool:
+    """Whether equal names of two tensors mean something: not where one file only has a place to call it by."""
+    layers = (ours.layer, theirs.layer)
+    return all(layer is None or layer.named for layer in layers) or ours.stored_as == theirs.stored_as
 
 
 def _kind(tensor: Tensor) -> tuple[object, object]:

@@ -57,6 +57,11 @@ class Layer:
         return self.steps[-1].node if self.steps else ""
 
     @property
+    def named(self) -> bool:
+        """Whether all names of the chain are known."""
+        return all(step.name is not None for step in self.steps)
+
+    @property
     def chain(self) -> tuple[str, ...]:
         """The names that are known, outermost first."""
         return tuple(step.name for step in self.steps if step.name is not None)

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from gate.formats.tensorflow.object_graph import ROOT, VARIABLE_VALUE, Attribute, Edge, Graph
+from gate.formats.tensorflow.object_graph import ROOT, VARIABLE_VALUE, Attribute, Edge, Graph, reach
 from gate.formats.tensorflow.object_roles import Roles, is_optimizer, roles
 from gate.tensors.model_order import Order
 from gate.tensors.weightset import Group, Layer, Step
@@ -121,8 +121,14 @@ class ObjectNames:
             for _, child in node.children
             if child in self.roles.model and child != ROOT and not is_optimizer(self.graph[child].names)
         }
-        objects = {child for child in held if self.graph[child].children}
-        return objects.pop() if len(objects) == 1 and held == objects else ROOT
+        full = {child for child in held if self._holds_values(child)}
+        return full.pop() if len(full) == 1 and not any(self.graph[child].attributes for child in full) else ROOT
+
+    def _holds_values(self, number: int) -> bool:
+        """Whether any value lies in or below an object."""
+        below: dict[int, Edge | None] = {}
+        reach(self.graph, number, lambda _, held: held in self.roles.model, below)
+        return any(self.graph[each].attributes for each in below)
 
     def _way(self, number: int) -> _Way:
         """The layers from the model down to an object, itself included."""
