@@ -96,7 +96,7 @@ def pair(
     found = _Found()
     for kind in {tensor.group for tensor in ours} & {tensor.group for tensor in theirs}:
         found.add([t for t in ours if t.group == kind], [t for t in theirs if t.group == kind])
-    return _assembled(candidate, renamed, found)
+    return _assembled(candidate, renamed, found, settled)
 
 
 def rewrite(tensors: Mapping[str, Tensor], renames: Sequence[Rename]) -> Mapping[str, Tensor]:
@@ -240,7 +240,9 @@ def _was_counted(match: Match) -> bool:
     )
 
 
-def _assembled(candidate: Mapping[str, Tensor], renamed: Mapping[str, Tensor], found: _Found) -> Pairing:
+def _assembled(
+    candidate: Mapping[str, Tensor], renamed: Mapping[str, Tensor], found: _Found, settled: Collection[str]
+) -> Pairing:
     """The reference under the candidate's names; what is left keeps its own, unless that is taken."""
     paired = set(found.names.values())
     uncertain = {each.reference for each in found.uncertain}
@@ -248,16 +250,16 @@ def _assembled(candidate: Mapping[str, Tensor], renamed: Mapping[str, Tensor], f
     for name, tensor in renamed.items():
         names[name] = found.names.get(tensor.name, name)
     taken = {new for name, new in names.items() if renamed[name].name in found.names}
+
+    def meant(own: str, tensor: Tensor) -> bool:
+        return own in settled or (tensor.name not in uncertain and _same_name(candidate[own], tensor))
+
     for name, tensor in renamed.items():
         if tensor.name in found.names:
             continue
         own = name
         # A name that means another tensor here, or could: never pair by accident.
-        while (
-            own in taken
-            or (own in candidate and (own in paired or tensor.name in uncertain))
-            or (own in candidate and not _same_name(candidate[own], tensor))
-        ):
+        while own in taken or (own in candidate and (own in paired or not meant(own, tensor))):
             own = f"{own} (reference)"
         names[name] = own
         taken.add(own)
