@@ -59,7 +59,7 @@ def rows(subject: Subject) -> list[Row]:
 def _row(subject: Subject, name: str) -> Row:
     tensor = subject.pairing.candidate.get(name) or subject.pairing.reference[name]
     kind = (dtype_name(tensor.dtype), str(list(tensor.shape)))
-    if any(name == each.reference or name in each.candidates for each in subject.pairing.uncertain):
+    if name in subject.pairing.doubtful:
         return Row(name, "uncertain", *kind)
     if name not in subject.pairing.candidate:
         return Row(name, "missing", *kind)

@@ -44,14 +44,13 @@ def paired(weights: WeightSet, reference: WeightSet) -> Against:
     """Which tensor of the reference each is compared with (docs/names.md)."""
     pairing = pair(weights.tensors, reference.tensors)
     doubtful = {each.reference: each.candidates for each in pairing.uncertain}
-    open_ = {name for each in pairing.uncertain for name in each.candidates}
     pairs = []
     for name in pairing.names:
         ours, theirs = pairing.candidate.get(name), pairing.reference.get(name)
         if name in doubtful:
             pairs.append(Pair(None, theirs, "uncertain", doubtful[name]))
         elif theirs is None:
-            pairs.append(Pair(ours, None, "uncertain" if name in open_ else "only in the file"))
+            pairs.append(Pair(ours, None, "uncertain" if name in pairing.doubtful else "only in the file"))
         else:
             by = pairing.ways.get(name, "name") if ours else "only in the reference"
             pairs.append(Pair(ours, theirs, by))

@@ -9,7 +9,7 @@ from gate.errors import UnreadableError
 from gate.results import CheckResult, Finding
 from gate.tensors.diagnose import Diagnosis, explain_missing, explain_shape
 from gate.tensors.dtypes import dtype_name
-from gate.tensors.pairing import Uncertain
+from gate.tensors.pairing import Uncertain, names_in
 from gate.tensors.rules import Expect
 
 MOST_CANDIDATES = 5
@@ -24,8 +24,9 @@ def check_structure(subject: Subject) -> CheckResult:
     else:
         names = [n for n in subject.pairing.names if subject.expectations[n].expect != Expect.IGNORED]
         summary = f"names, shapes and dtypes of {counted(len(names), 'tensor')}"
-    uncertain = [each for each in subject.pairing.uncertain if each.reference in names]
-    doubtful = {name for each in uncertain for name in (each.reference, *each.candidates)}
+    asked = set(names)
+    uncertain = [each for each in subject.pairing.uncertain if each.reference in asked]
+    doubtful = names_in(uncertain)
     findings = [finding for name in names if name not in doubtful for finding in _judge(subject, name)]
     findings += [_doubtful(subject, each) for each in uncertain]
     if findings:

@@ -6,7 +6,7 @@ child `vars`; its name is that child's attribute `name`; a group without `vars` 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -216,7 +216,10 @@ class Namer:
             self._add(node.stored[key], where, name, index if numbered else None)
         for key, child in node.folders.items():  # nothing that Keras writes, and not to be lost
             steps = (*where.steps, Step(key, child.path))
-            self._children(child, where._replace(chain=(*where.chain, key), long=(*where.long, key), steps=steps))
+            below = where._replace(chain=(*where.chain, key), long=(*where.long, key), steps=steps)
+            if VARS in child.folders:
+                self._variables(child.folders[VARS], below, None)
+            self._children(child, below)
 
     def _optimizer_names(self, node: Node, keys: list[str]) -> list[str]:
         """Keras 3 creates `iteration` first, an integer scalar; the rest depends on the optimizer."""
@@ -279,7 +282,7 @@ class Namer:
         return tensors
 
 
-def distinct(choices: list[tuple[str, ...]]) -> list[str]:
+def distinct(choices: Sequence[tuple[str, ...]]) -> list[str]:
     """One name each: the first choice; for those that share it, all of them, the next; a suffix as the last resort."""
     level = [0] * len(choices)
     for _ in range(max(map(len, choices), default=0)):
@@ -291,11 +294,13 @@ def distinct(choices: list[tuple[str, ...]]) -> list[str]:
     names = [options[at] for options, at in zip(choices, level, strict=True)]
     taken = Counter(names)
     used: set[str] = set()
-    for index, name in enumerate(names):
-        number = 1
+    numbers: Counter[str] = Counter()
+    for index, plain in enumerate(names):
+        name, number = plain, numbers[plain] or 1
         while name in used or (number > 1 and name in taken):
             number += 1
-            name = f"{names[index]}~{number}"  # noqa: PLW2901
+            name = f"{plain}~{number}"
+        numbers[plain] = number  # those before are taken: thousands of one name are not tried anew for each
         used.add(name)
         names[index] = name
     return names

@@ -28,7 +28,12 @@ class KerasWeights(Reader):
 
 
 def is_keras_layout(root: Folder) -> bool:
-    """Whether the groups are those of `saving_lib`: `vars` at the root, a container of layers, or `vars` anywhere."""
+    """Whether the groups are those of `saving_lib`: `vars` at the root, a container of layers, or `vars` anywhere.
+
+    Not where lists of layers say that it is a legacy file, one of whose layers may have any name.
+    """
+    if any(each is not None and _has_list(each) for each in (root, root.folder("model_weights"))):
+        return False
     pending = [root]
     while pending:
         folder = pending.pop()
@@ -38,6 +43,10 @@ def is_keras_layout(root: Folder) -> bool:
                     return True
                 pending.append(child)
     return False
+
+
+def _has_list(folder: Folder) -> bool:
+    return any(folder.attribute(name) is not None for name in ("layer_names", "layer_names0"))
 
 
 def weight_set(

@@ -7,7 +7,7 @@ meet where there are equally many on both sides. It never looks at values.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from enum import IntEnum
 
 from gate.tensors.model_order import Order, certain, sort_key
@@ -57,6 +57,11 @@ def numbered(name: str) -> tuple[str, int]:
     return (match[1], int(match[2])) if match else (name, 0)
 
 
+Members = Mapping[str, frozenset[str]]
+"""The names of a layer's variables, and `/` with the attribute of each layer in it, by the layer's `Step.node`."""
+_NOTHING: Members = {}
+
+
 class Trust(IntEnum):
     """Which names count as default ones."""
 
@@ -77,8 +82,18 @@ def stem_of(step: Step, trust: Trust = Trust.KINDS) -> str | None:
     return known or (stem if trust >= Trust.ANY else None)
 
 
+def may_count(names: Collection[tuple[str | None, str | None]]) -> bool:
+    """Whether names under one parent, pair by pair, are the same, or default ones of which both sides share none."""
+    if all(one == other for one, other in names):
+        return True
+    return not {one for one, _ in names} & {other for _, other in names}
+
+
 def renumbered(
-    layers: Iterable[Layer], trust: Trust = Trust.KINDS, known: Collection[str] = frozenset()
+    layers: Iterable[Layer],
+    trust: Trust = Trust.KINDS,
+    known: Collection[str] = frozenset(),
+    members: Members = _NOTHING,
 ) -> dict[str, str]:
     """New names of default-named layers, by `Step.node`: `dense 2/3` is the second of three under its parent.
 
@@ -86,9 +101,11 @@ def renumbered(
     too (`dense 1/2 of [1, 0]`): it then meets only layers whose numbers rise and fall in the same places. Layers under
     one parent that share a name are left out. Names of classes that nobody knows are counted where the order is known.
     `known` are names that the other file has too: only those of Keras' own classes are counted then, since the other
-    file may not know the class.
+    file may not know the class. `members` has what each layer holds, by node: where the file lacks the name of a
+    layer that could be of the same class, by those, nothing is counted beside it.
     """
     found: dict[tuple[str, str], dict[str, Step]] = defaultdict(dict)
+    nameless: dict[str, set[str]] = defaultdict(set)
     orders: dict[str, Order | None] = {}
     for layer in layers:
         parent = ""
@@ -97,15 +114,37 @@ def renumbered(
             stem = stem_of(step, Trust.KERAS if step.name in known else trust)
             if stem is not None:
                 found[parent, stem][step.node] = step
+            elif step.name is None and step.kind is None:
+                nameless[parent].add(step.node)
             parent = step.node
     names: dict[str, str] = {}
-    for (_, stem), steps in found.items():
+    for (parent, stem), steps in found.items():
+        if any(_alike(members, node, other) for node in steps for other in nameless[parent]):
+            continue
         numbers = {node: numbered(step.name or "")[1] for node, step in steps.items()}
         places = {node: orders[node] for node in numbers}
         sure = all(stem_of(step) is not None for step in steps.values()) or certain(places.values())
         if sure and len(set(numbers.values())) == len(numbers):
             names |= _counted(stem, numbers, places)
     return names
+
+
+def only_ones(layers: Iterable[Layer], members: Members) -> set[str]:
+    """The layers with default names, by `Step.node`, that are the only ones of their class in the whole file."""
+    steps = {step.node: step for layer in layers for step in layer.steps}
+    nameless = [node for node, step in steps.items() if step.name is None and step.kind is None]
+    found: dict[str, list[str]] = defaultdict(list)
+    for node, step in steps.items():
+        stem = stem_of(step, Trust.ANY)
+        if stem is not None:
+            found[stem].append(node)
+    held = {each for node in nameless for each in members.get(node, ())}
+    return {nodes[0] for nodes in found.values() if len(nodes) == 1 and not held & members.get(nodes[0], frozenset())}
+
+
+def _alike(members: Members, one: str, other: str) -> bool:
+    """Whether two layers could be of one class, by what they hold."""
+    return bool(members.get(one, frozenset()) & members.get(other, frozenset()))
 
 
 def _counted(stem: str, numbers: dict[str, int], orders: dict[str, Order | None]) -> dict[str, str]:

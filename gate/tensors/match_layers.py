@@ -5,27 +5,30 @@ The rules, in this order; each looks only at what those before left over, and 2 
 1. Equal chains: the same names from the model down to the layer, and one layer of that chain on either side.
 2. The same last name, one chain a part of the other in the same order (a file may not know all names of a chain), the
    same shapes and dtypes, the same names of variables where both sides have names; unique both ways, or the only one
-   that is held in the same attributes. Layers around that were paired before have to agree.
+   that is held in the same attributes. Layers around that were paired before have to agree. Not where `block` around
+   one of several could be the `block_7` of the other file. A default name that was counted anew (`dense 1/2`) means
+   something only in the layer where it was counted, unless either file has one layer of the class at all.
 3. The same attribute of layers that are paired (`words` of the model, `proj` of `block`), with the same shapes and
    dtypes.
-4. A wrapper that one file knows by its own name alone (`each`), and the only layer in it (`each/dense`).
-5. A layer whose own name one file does not know: the only one left over with these shapes and dtypes on both sides.
-6. Several that could be each other by rule 2, or of which one file knows no names: in the order of the model, where
-   both files record it, there are equally many on both sides, and each pair fits. The report calls them "paired by
-   position".
-7. What could still be several is uncertain: no verdict, and a `names` rule has to settle it.
+4. A layer whose own name one file does not know: the only one left over with these shapes and dtypes on both sides,
+   where none that is left over has those and more, or some of those and no others.
+5. Several that could be each other by rule 2: in the order of the model, where both files record it, there are
+   equally many on both sides, and each pair fits. The report calls them "paired by position".
+6. What could still be several, by its name or because one file has no name for it, is uncertain: no verdict, and a
+   `names` rule has to settle it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gate.tensors.default_names import numbered
 from gate.tensors.match_variables import is_numbered, variable_of
 from gate.tensors.model_order import certain, sort_key
 from gate.tensors.weightset import Layer, Step, Tensor
 
-MOST_ALIKE = 2000
+MOST_ALIKE = 500
 """More layers than this that could all be each other are not looked at one by one: they are uncertain."""
 
 
@@ -35,7 +38,6 @@ class How(StrEnum):
     CHAIN = "name"
     PART = "part of the name"
     ATTRIBUTE = "attribute"
-    WRAPPER = "wrapper"
     SHAPES = "shapes"
     POSITION = "position"
 
@@ -47,6 +49,8 @@ class Group:
     layer: Layer
     tensors: tuple[Tensor, ...]
     names: tuple[str | None, ...]
+    only: frozenset[str] = frozenset()
+    """Layers around, by node, whose counted names mean the same wherever they are."""
     kinds: tuple[Hashable, ...] = field(init=False)
     variables: frozenset[str] | None = field(init=False)
 
@@ -60,11 +64,6 @@ class Group:
     def last(self) -> str | None:
         """The layer's own name; None where it is unknown or where these are the model's own variables."""
         return self.names[-1] if self.names else None
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """The names of the chain that are known."""
-        return tuple(name for name in self.names if name is not None)
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Matches:
     """What was paired, and what could be paired in more than one way: each of the reference, with its candidates."""
 
     pairs: tuple[Match, ...]
-    uncertain: tuple[tuple[Group, tuple[Group, ...]], ...] = ()
+    uncertain: tuple[tuple[Group, Sequence[Group]], ...] = ()
 
 
 def match_layers(ours: Sequence[Group], theirs: Sequence[Group]) -> Matches:
@@ -89,15 +88,22 @@ def match_layers(ours: Sequence[Group], theirs: Sequence[Group]) -> Matches:
     return _Matching(ours, theirs).matches()
 
 
-def grouped(tensors: Iterable[Tensor], layers: Mapping[str, Layer], names: Mapping[str, str]) -> list[Group]:
-    """The tensors by layer. `layers` has each tensor's, by its name; `names` has other names of steps, by node."""
+def grouped(
+    tensors: Iterable[Tensor], layers: Mapping[str, Layer], names: Mapping[str, str], only: Collection[str] = ()
+) -> list[Group]:
+    """The tensors by layer. `layers` has each tensor's, by its name; `names` has other names of steps, by node.
+
+    `only` are the nodes that have a class to themselves in their file.
+    """
     found: dict[str, list[Tensor]] = defaultdict(list)
     for tensor in tensors:
         found[layers[tensor.name].node].append(tensor)
     groups = []
     for members in found.values():
         layer = layers[members[0].name]
-        groups.append(Group(layer, tuple(members), tuple(names.get(step.node, step.name) for step in layer.steps)))
+        told = tuple(names.get(step.node, step.name) for step in layer.steps)
+        alone = frozenset(step.node for step in layer.steps if step.node in only)
+        groups.append(Group(layer, tuple(members), told, alone))
     return groups
 
 
@@ -117,7 +123,6 @@ class _Matching:
             for rule, how in (
                 (self._parts, How.PART),
                 (self._attributes, How.ATTRIBUTE),
-                (self._wrappers, How.WRAPPER),
                 (self._shapes, How.SHAPES),
                 (self._positions, How.POSITION),
             ):
@@ -125,7 +130,13 @@ class _Matching:
                     break
             else:
                 break
-        uncertain = [(theirs, tuple(ours)) for theirs, ours in self._candidates()[1].items() if ours]
+        alike = self._candidates()[1]
+        unnamed = self._unnamed()
+        uncertain = [
+            (yours, [*ours, *unnamed[yours]] if unnamed[yours] else ours)
+            for yours, ours in alike.items()
+            if ours or unnamed[yours]
+        ]
         return Matches(tuple(self.pairs), tuple(uncertain))
 
     def _take(self, found: Iterable[tuple[Group, Group]], how: How) -> bool:
@@ -163,13 +174,13 @@ class _Matching:
         return _once(self.ours, self.theirs, lambda group: None if None in group.names else group.names)
 
     def _parts(self) -> list[tuple[Group, Group]]:
-        ours, theirs = self._candidates()
-        found = [(mine, yours[0]) for mine, yours in ours.items() if len(yours) == 1 and len(theirs[yours[0]]) == 1]
-        if found:
-            return found
-        ours = {mine: [each for each in yours if _same_attributes(mine, each)] for mine, yours in ours.items()}
-        theirs = {yours: [each for each in mine if _same_attributes(each, yours)] for yours, mine in theirs.items()}
-        return [(mine, yours[0]) for mine, yours in ours.items() if len(yours) == 1 and len(theirs[yours[0]]) == 1]
+        ours, theirs = self._candidates(loose=True)
+        found = _mutual(ours, theirs)
+        if not found and sum(map(len, ours.values())) <= MOST_ALIKE**2:
+            ours = {mine: [each for each in yours if _same_attributes(mine, each)] for mine, yours in ours.items()}
+            theirs = {yours: [each for each in mine if _same_attributes(each, yours)] for yours, mine in theirs.items()}
+            found = _mutual(ours, theirs)
+        return found
 
     def _attributes(self) -> list[tuple[Group, Group]]:
         def held_by(group: Group, parents: Mapping[str, str]) -> Hashable:
@@ -186,71 +197,71 @@ class _Matching:
         )
         return [(one, other) for one, other in found if _same_variables(one, other)]
 
-    def _wrappers(self) -> list[tuple[Group, Group]]:
-        def whole(group: Group) -> Hashable:
-            return (group.known, group.kinds) if group.names and None not in group.names else None
-
-        def without_last(group: Group) -> Hashable:
-            return (group.known[:-1], group.kinds) if len(group.names) > 1 and None not in group.names else None
-
-        ours, theirs = self.ours, self.theirs
-        found = [
-            *_once_each([(whole(group), group) for group in ours], [(without_last(group), group) for group in theirs]),
-            *_once_each([(without_last(group), group) for group in ours], [(whole(group), group) for group in theirs]),
-        ]
-        met = Counter(id(group) for pair in found for group in pair)
-        return [
-            (one, other) for one, other in found if met[id(one)] == met[id(other)] == 1 and _same_variables(one, other)
-        ]
-
     def _shapes(self) -> list[tuple[Group, Group]]:
-        found = _once(self.ours, self.theirs, lambda group: group.kinds)
+        found = [
+            (mine, yours)
+            for mine, yours in _once(self.ours, self.theirs, lambda group: group.kinds)
+            if mine.last is None or yours.last is None
+        ]
+        if len(found) * max(len(self.ours), len(self.theirs)) > MOST_ALIKE**2:
+            return []
         return [
             (mine, yours)
             for mine, yours in found
             if (mine.names and yours.names)
-            and (mine.last is None or yours.last is None)
             and _same_variables(mine, yours)
             and _chains_agree(mine, yours)
+            and not any(_lacks_some(mine, each) for each in self.theirs)
+            and not any(_lacks_some(yours, each) for each in self.ours)
         ]
 
     def _positions(self) -> list[tuple[Group, Group]]:
-        for mine, yours in (*self._alike(), *self._unnamed()):
+        ours, theirs = _buckets(self.ours), _buckets(self.theirs)
+        for key, mine in ours.items():
+            yours = theirs.get(key, [])
             if len(mine) != len(yours) or not all(certain(g.layer.order for g in side) for side in (mine, yours)):
                 continue
             pairs = list(zip(_in_order(mine), _in_order(yours), strict=True))
-            if all(_may_fit(*pair) and self._around_agrees(*pair) for pair in pairs) and self._one_to_one(pairs):
+            if all(_fit(*pair) and self._around_agrees(*pair) for pair in pairs) and self._one_to_one(pairs):
                 return pairs
         return []
-
-    def _alike(self) -> list[tuple[list[Group], list[Group]]]:
-        """Layers of one last name with the same shapes, on both sides."""
-        theirs = _buckets(self.theirs)
-        return [(mine, theirs[key]) for key, mine in _buckets(self.ours).items() if key in theirs]
-
-    def _unnamed(self) -> list[tuple[list[Group], list[Group]]]:
-        """Layers with the same shapes, where one side knows none of their names."""
-        ours, theirs = (
-            {
-                kinds: [group for group in side if group.names and group.kinds == kinds]
-                for kinds in {g.kinds for g in side}
-            }
-            for side in (self.ours, self.theirs)
-        )
-        return [
-            (mine, theirs[kinds])
-            for kinds, mine in ours.items()
-            if any(all(group.last is None for group in side) for side in (mine, theirs.get(kinds, mine)))
-            and kinds in theirs
-        ]
 
     def _one_to_one(self, pairs: Sequence[tuple[Group, Group]]) -> bool:
         """Whether no layer around is paired with two."""
         levels = {level for pair in pairs for level in self._levels(*pair)}
         return len({mine for mine, _ in levels}) == len({yours for _, yours in levels}) == len(levels)
 
-    def _candidates(self) -> tuple[dict[Group, list[Group]], dict[Group, list[Group]]]:
-        """For every layer left over, those of the other side that it could be."""
+    def _unnamed(self) -> dict[Group, list[Group]]:
+        """For every layer of the reference left over: those that it could be, where one of the two has no name."""
+        buckets: dict[Hashable, list[Group]] = defaultdict(list)
+        for group in self.ours:
+            if group.names:
+                buckets[group.kinds].append(group)
+        same = {frozenset(tensor.name for tensor in group.tensors) for group in self.ours}
+        found: dict[Group, list[Group]] = {}
+        for yours in self.theirs:
+            alike = buckets.get(yours.kinds, []) if yours.names else []
+            if frozenset(tensor.name for tensor in yours.tensors) in same:
+                found[yours] = []  # their whole names are the same: they pair by these
+                continue
+            if len(alike) > MOST_ALIKE:
+                found[yours] = [mine for mine in alike if mine.last is None or yours.last is None]
+                continue
+            found[yours] = [
+                mine
+                for mine in alike
+                if (mine.last is None or yours.last is None)
+                and _same_variables(mine, yours)
+                and _chains_agree(mine, yours)
+                and self._around_agrees(mine, yours)
+            ]
+        return found
+
+    def _candidates(self, loose: bool = False) -> tuple[dict[Group, list[Group]], dict[Group, list[Group]]]:
+        """For every layer left over, those of the other side that it could be.
+
+        `loose`: also where a layer around one may only go by another number.
+        """
         ours: dict[Group, list[Group]] = {group: [] for group in self.ours}
         theirs: dict[Group, list[Group]] = {group: [] for group in self.theirs}
         buckets = _buckets(self.theirs)
@@ -264,30 +275,76 @@ class _Matching:
                 continue
             for one in mine:
                 for other in yours:
-                    if _fit(one, other) and self._around_agrees(one, other):
+                    if _fit(one, other, loose) and self._around_agrees(one, other):
                         ours[one].append(other)
                         theirs[other].append(one)
         return ours, theirs
 
 
-def _fit(mine: Group, yours: Group) -> bool:
+def _mutual(ours: Mapping[Group, list[Group]], theirs: Mapping[Group, list[Group]]) -> list[tuple[Group, Group]]:
+    """The pairs that fit, and of which each is the only candidate of the other."""
+    pairs = [(mine, yours[0]) for mine, yours in ours.items() if len(yours) == 1 and len(theirs[yours[0]]) == 1]
+    return [pair for pair in pairs if _fit(*pair)]
+
+
+def _fit(mine: Group, yours: Group, loose: bool = False) -> bool:
     """Rule 2, but for uniqueness."""
-    return mine.last == yours.last and _same_variables(mine, yours) and _chains_agree(mine, yours)
+    return mine.last == yours.last and _same_variables(mine, yours) and _chains_agree(mine, yours, loose)
 
 
-def _may_fit(mine: Group, yours: Group) -> bool:
-    """The same, where one file may not know the layer's own name."""
-    unknown = mine.last is None or yours.last is None
-    return _fit(mine, yours) or (unknown and _same_variables(mine, yours) and _chains_agree(mine, yours))
-
-
-def _chains_agree(mine: Group, yours: Group) -> bool:
+def _chains_agree(mine: Group, yours: Group, loose: bool = False) -> bool:
+    if loose:
+        return _may_agree(mine, yours)
     if len(mine.names) == len(yours.names):
         levels = zip(mine.names, yours.names, strict=True)
         return all(one is None or other is None or one == other for one, other in levels)
-    short, long = sorted((mine.known, yours.known), key=len)
+    short, long = sorted((_path(mine), _path(yours)), key=len)
     rest = iter(long)
     return all(name in rest for name in short)
+
+
+def _may_agree(mine: Group, yours: Group) -> bool:
+    """Whether the chains would agree if a layer around went by another number."""
+
+    def alike(one: tuple[str | None, str], other: tuple[str | None, str]) -> bool:
+        counted = one[0] is not None and other[0] is not None
+        return one[0] == other[0] if counted else one[1] == other[1]
+
+    ours, theirs = _stems(mine), _stems(yours)
+    if len(ours) == len(theirs):
+        return all(a is None or b is None or alike(a, b) for a, b in zip(ours, theirs, strict=True))
+    short, long = sorted(([each for each in side if each is not None] for side in (ours, theirs)), key=len)
+    rest = iter(long)
+    return all(any(alike(each, other) for other in rest) for each in short)
+
+
+def _stems(group: Group) -> list[tuple[str | None, str] | None]:
+    """The layers around: the name that was counted anew, if it was, and the name without the number at its end."""
+    steps = zip(group.names[:-1], group.layer.steps, strict=False)
+    return [
+        None if step.name is None else (name if name != step.name else None, numbered(step.name)[0])
+        for name, step in steps
+    ]
+
+
+def _path(group: Group) -> list[Hashable]:
+    """The names that are known; those that were counted anew with the layer that they were counted in."""
+    path: list[Hashable] = []
+    around: Hashable = ""
+    for at, (name, step) in enumerate(zip(group.names, group.layer.steps, strict=True)):
+        if name is None:
+            around = (group.layer.node, at)  # like no other
+            continue
+        counted = name != step.name and step.node not in group.only
+        around = (around, name) if counted else name
+        path.append(around)
+    return path
+
+
+def _lacks_some(one: Group, other: Group) -> bool:
+    """Whether one of two layers has all variables that the other has, by shapes and dtypes, and more."""
+    mine, yours = Counter(one.kinds), Counter(other.kinds)
+    return mine != yours and (mine <= yours or yours <= mine)
 
 
 def _same_attributes(mine: Group, yours: Group) -> bool:

@@ -2,31 +2,36 @@
 
 Names that the manifest's `names` rules made pair with exactly those names. All others go by layers:
 
-1. Where both files have the same names, those are it, unless a file has no names and calls layers by their places.
+1. Where both files have the same names, and know the same of them, those are it.
 2. Else layers are paired as `gate.tensors.match_layers` says: equal chains, then chains of which one is a part of the
    other, attributes, shapes where one file lacks the name, the order of the model; and within each pair of layers the
    variables as `gate.tensors.match_variables` says.
 3. Where that leaves layers over, the same is tried with default names counted anew (`gate.tensors.default_names`),
-   and taken if it pairs more. Where both sides have a default name of one class under one parent, but not all of
-   them, names mean something and nothing is counted anew. `block_2` counts as the default name of a class that no
-   file tells only where every layer of both files finds its counterpart and layers of Keras' own were counted too.
-4. Tensors that are left over and have the same full name pair.
+   and by places (`gate.tensors.match_places`), and taken if it pairs more. Where both sides have a default name of one
+   class under one parent, but not all of them, names mean something and nothing is counted anew. `block_2` counts as
+   the default name of a class that no file tells only where every layer finds its counterpart (by places: every layer
+   of the smaller file) and layers of Keras' own were counted too.
+4. Tensors that are left over and have the same full name pair, where it is whole (a file that does not know the name
+   of a layer leaves it out) and one layer's, or all of the way to the value.
 5. What could be paired in more than one way is `uncertain`: no check can judge it.
 
 The reference's tensors then go by the candidate's names.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
 
 from gate.errors import GateError
 from gate.position import Position
-from gate.tensors.default_names import Trust, renumbered, stem_of
+from gate.tensors.default_names import Members, Trust, may_count, only_ones, renumbered, stem_of
 from gate.tensors.match_layers import Group, How, Match, Matches, grouped, match_layers
-from gate.tensors.match_variables import match_variables
-from gate.tensors.weightset import Step, Tensor, layer_of
+from gate.tensors.match_places import aligned
+from gate.tensors.match_variables import match_variables, variable_of
+from gate.tensors.weightset import Layer, Tensor, layer_of
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,22 @@ class Pairing:
     def only_reference(self) -> tuple[str, ...]:
         return tuple(name for name in self.reference if name not in self.candidate)
 
+    @cached_property
+    def doubtful(self) -> frozenset[str]:
+        """What is uncertain, on either side."""
+        return names_in(self.uncertain)
+
     @property
     def names(self) -> tuple[str, ...]:
         """Every name of either side: what rules are matched against."""
         return (*self.candidate, *self.only_reference)
+
+
+def names_in(uncertain: Iterable[Uncertain]) -> frozenset[str]:
+    """All names in them. Thousands may share one tuple of candidates, which is looked at once."""
+    uncertain = tuple(uncertain)
+    candidates = {id(each.candidates): each.candidates for each in uncertain}.values()
+    return frozenset((*(each.reference for each in uncertain), *(name for names in candidates for name in names)))
 
 
 def pair(
@@ -88,15 +105,17 @@ def pair(
     Raises `GateError` where a rename matches no name, or where two tensors would get one name.
     """
     renamed = rewrite(reference, renames)
-    settled = {new for new, tensor in renamed.items() if new != tensor.name}
-    if candidate.keys() == renamed.keys() and all(_same_name(candidate[name], renamed[name]) for name in candidate):
+    settled = {new for new, tensor in renamed.items() if any(re.search(r.pattern, tensor.name) for r in renames)}
+    settled |= {new for new, tensor in renamed.items() if new != tensor.name}
+    if candidate.keys() == renamed.keys() and all(_told_alike(candidate[name], renamed[name]) for name in candidate):
         return Pairing(candidate, renamed)
     ours = [tensor for name, tensor in candidate.items() if name not in settled and not new(name)]
     theirs = [tensor for name, tensor in renamed.items() if name not in settled and not removed(name)]
     found = _Found()
     for kind in {tensor.group for tensor in ours} & {tensor.group for tensor in theirs}:
         found.add([t for t in ours if t.group == kind], [t for t in theirs if t.group == kind])
-    return _assembled(candidate, renamed, found, settled)
+    found.nameless(ours, theirs)
+    return _assembled(candidate, renamed, found)
 
 
 def rewrite(tensors: Mapping[str, Tensor], renames: Sequence[Rename]) -> Mapping[str, Tensor]:
@@ -134,19 +153,31 @@ class _Found:
         self.ways: dict[str, str] = {}
         self.uncertain: list[Uncertain] = []
         self.counted: dict[str, None] = {}
-        self.told: dict[How, dict[str, None]] = {
-            how: {} for how in (How.ATTRIBUTE, How.WRAPPER, How.SHAPES, How.POSITION)
-        }
+        self.told: dict[How, dict[str, None]] = {how: {} for how in (How.ATTRIBUTE, How.SHAPES, How.POSITION)}
 
     def add(self, ours: list[Tensor], theirs: list[Tensor]) -> None:
         """Pair the tensors of one group (weights, optimizer, …)."""
         matches = _matched(ours, theirs)
         for match in matches.pairs:
             self._add_layer(match)
+        shared: dict[tuple[int, object], tuple[str, ...]] = {}  # thousands may have the same thousands
         for group, candidates in matches.uncertain:
             for tensor in group.tensors:
-                alike = [t.name for c in candidates for t in c.tensors if (t.shape, t.dtype) == _kind(tensor)]
-                self.uncertain.append(Uncertain(tensor.name, tuple(alike)))
+                key = (id(candidates), _kind(tensor))
+                if key not in shared:
+                    shared[key] = tuple(t.name for c in candidates for t in c.tensors if _kind(t) == key[1])
+                self.uncertain.append(Uncertain(tensor.name, shared[key]))
+
+    def nameless(self, ours: list[Tensor], theirs: list[Tensor]) -> None:
+        """Names that lack a layer's, or that two layers of a file have, are no reason to pair what is left over."""
+        paired, told = set(self.names.values()), {each.reference for each in self.uncertain}
+        left = {tensor.name: tensor for tensor in ours if tensor.name not in paired}
+        shared = _shared_chains(ours) | _shared_chains(theirs)
+        for tensor in theirs:
+            if tensor.name in self.names or tensor.name in told or tensor.name not in left:
+                continue
+            if not _same_place(tensor, left[tensor.name], shared):
+                self.uncertain.append(Uncertain(tensor.name, (tensor.name,)))
 
     def _add_layer(self, match: Match) -> None:
         variables = match_variables(match.ours.tensors, match.theirs.tensors)
@@ -177,29 +208,82 @@ class _Found:
 
 
 def _matched(ours: list[Tensor], theirs: list[Tensor]) -> Matches:
-    """The layers of both sides, by their names or, if that pairs more, by default names counted anew."""
+    """The layers of both sides, by their names or, if that pairs more, by default names counted anew or by places."""
     first, second = _groups(ours, {}), _groups(theirs, {})
     best = match_layers(first, second)
     known = _step_names(first) & _step_names(second)
+    fewest = min(len(first), len(second))
+    trials = (
+        (_counted, max(len(first), len(second))),
+        (_placed, fewest),
+    )
     for trust in Trust:
-        if len(best.pairs) == min(len(first), len(second)):
-            break
-        counted = [
-            _groups(side, renumbered((group.layer for group in groups), trust, known))
-            for side, groups in ((ours, first), (theirs, second))
-        ]
-        other = _consistent(match_layers(*counted))
-        if trust is Trust.ANY and not (
-            len(other.pairs) == len(first) == len(second) and any(map(_was_counted, other.pairs))
-        ):
-            break
-        best = other if len(other.pairs) > len(best.pairs) else best
+        for trial, enough in trials:
+            if len(best.pairs) == fewest:
+                return best
+            found = _consistent(trial(first, second, trust, known))
+            if trust is Trust.ANY and not (len(found.pairs) == enough and any(map(_was_counted, found.pairs))):
+                continue
+            best = found if len(found.pairs) > len(best.pairs) else best
     return best
 
 
-def _groups(tensors: Iterable[Tensor], names: Mapping[str, str]) -> list[Group]:
+_Names = Mapping[str, str]
+_NONE: _Names = {}
+
+
+def _counted(
+    ours: list[Group],
+    theirs: list[Group],
+    trust: Trust,
+    known: Collection[str],
+    more: tuple[_Names, _Names] = (_NONE, _NONE),
+) -> Matches:
+    """By default names counted anew, and by `more` names."""
+    first, second = (
+        _groups(
+            [tensor for group in groups for tensor in group.tensors],
+            {**renumbered(_layers(groups), trust, known, _members(groups)), **names},
+            only_ones(_layers(groups), _members(groups)),
+        )
+        for groups, names in zip((ours, theirs), more, strict=True)
+    )
+    return match_layers(first, second)
+
+
+def _placed(ours: list[Group], theirs: list[Group], trust: Trust, known: Collection[str]) -> Matches:
+    """By the attributes and the places in lists in which both files have layers, and default names counted anew."""
+    places = aligned(ours, theirs, trust)
+    matches = _counted(ours, theirs, trust, known, (places.ours, places.theirs))
+    pairs = []
+    for match in matches.pairs:
+        told = {places.told[step.node] for step in match.ours.layer.steps if step.node in places.told}
+        if match.how is How.CHAIN and told:
+            match = replace(match, how=How.POSITION if How.POSITION in told else How.ATTRIBUTE)  # noqa: PLW2901
+        pairs.append(match)
+    return Matches(tuple(pairs), matches.uncertain)
+
+
+def _groups(tensors: Iterable[Tensor], names: Mapping[str, str], only: Collection[str] = ()) -> list[Group]:
     tensors = list(tensors)
-    return grouped(tensors, {tensor.name: tensor.layer or layer_of(tensor.name) for tensor in tensors}, names)
+    return grouped(tensors, {tensor.name: _layer(tensor) for tensor in tensors}, names, only)
+
+
+def _layer(tensor: Tensor) -> Layer:
+    return tensor.layer or layer_of(tensor.name)
+
+
+def _layers(groups: Iterable[Group]) -> list[Layer]:
+    return [group.layer for group in groups]
+
+
+def _members(groups: Iterable[Group]) -> Members:
+    found: dict[str, set[str]] = defaultdict(set)
+    for group in groups:
+        found[group.layer.node].update(map(variable_of, group.tensors))
+        for one, other in pairwise(group.layer.steps):
+            found[one.node].add(f"/{other.attribute or ''}")
+    return {node: frozenset(held) for node, held in found.items()}
 
 
 def _step_names(groups: Iterable[Group]) -> set[str]:
@@ -208,7 +292,7 @@ def _step_names(groups: Iterable[Group]) -> set[str]:
 
 def _consistent(matches: Matches) -> Matches:
     """Without the pairs whose default names, under one parent, give no reason to count them anew."""
-    found: dict[tuple[str, str], set[tuple[Step, Step]]] = defaultdict(set)
+    found: dict[tuple[str, str], set[tuple[str | None, str | None]]] = defaultdict(set)
     pairs_at: dict[tuple[str, str], list[int]] = defaultdict(list)
     for number, match in enumerate(matches.pairs):
         if len(match.ours.names) != len(match.theirs.names):
@@ -217,19 +301,12 @@ def _consistent(matches: Matches) -> Matches:
         for one, other in zip(match.ours.layer.steps, match.theirs.layer.steps, strict=True):
             stem = stem_of(one, Trust.ANY)
             if stem is not None and stem_of(other, Trust.ANY) == stem:
-                found[parent, stem].add((one, other))
+                found[parent, stem].add((one.name, other.name))
                 pairs_at[parent, stem].append(number)
             parent = one.node
-    wrong = {number for key, steps in found.items() if not _may_count(steps) for number in pairs_at[key]}
+    wrong = {number for key, steps in found.items() if not may_count(steps) for number in pairs_at[key]}
     pairs = tuple(match for number, match in enumerate(matches.pairs) if number not in wrong)
     return Matches(pairs, matches.uncertain)
-
-
-def _may_count(steps: Collection[tuple[Step, Step]]) -> bool:
-    """Whether the names under one parent are the same, or are default ones of which both sides share none."""
-    if all(one.name == other.name for one, other in steps):
-        return True
-    return not {one.name for one, _ in steps} & {other.name for _, other in steps}
 
 
 def _was_counted(match: Match) -> bool:
@@ -240,9 +317,7 @@ def _was_counted(match: Match) -> bool:
     )
 
 
-def _assembled(
-    candidate: Mapping[str, Tensor], renamed: Mapping[str, Tensor], found: _Found, settled: Collection[str]
-) -> Pairing:
+def _assembled(candidate: Mapping[str, Tensor], renamed: Mapping[str, Tensor], found: _Found) -> Pairing:
     """The reference under the candidate's names; what is left keeps its own, unless that is taken."""
     paired = set(found.names.values())
     uncertain = {each.reference for each in found.uncertain}
@@ -250,16 +325,12 @@ def _assembled(
     for name, tensor in renamed.items():
         names[name] = found.names.get(tensor.name, name)
     taken = {new for name, new in names.items() if renamed[name].name in found.names}
-
-    def meant(own: str, tensor: Tensor) -> bool:
-        return own in settled or (tensor.name not in uncertain and _same_name(candidate[own], tensor))
-
     for name, tensor in renamed.items():
         if tensor.name in found.names:
             continue
         own = name
         # A name that means another tensor here, or could: never pair by accident.
-        while own in taken or (own in candidate and (own in paired or not meant(own, tensor))):
+        while own in taken or (own in candidate and (own in paired or tensor.name in uncertain)):
             own = f"{own} (reference)"
         names[name] = own
         taken.add(own)
@@ -269,14 +340,47 @@ def _assembled(
     return Pairing(candidate, reference, found.notes, uncertain_now, found.ways)
 
 
-def _same_name(ours: Tensor, theirs: Tensor) -> bool:
-    """Whether equal names of two tensors mean something: not where one file only has a place to call it by."""
-    layers = (ours.layer, theirs.layer)
-    return all(layer is None or layer.named for layer in layers) or ours.stored_as == theirs.stored_as
-
-
 def _kind(tensor: Tensor) -> tuple[object, object]:
     return (tensor.shape, tensor.dtype)
+
+
+def _shared_chains(tensors: Iterable[Tensor]) -> set[tuple[str, ...]]:
+    """The names from the model down that more than one layer of a file goes by."""
+    nodes = {(layer.chain, layer.node) for layer in map(_layer, tensors)}
+    return {chain for chain, count in Counter(chain for chain, _ in nodes).items() if count > 1}
+
+
+def _is_whole(tensor: Tensor) -> bool:
+    return tensor.layer is None or all(step.name is not None for step in tensor.layer.steps)
+
+
+def _is_way(tensor: Tensor) -> bool:
+    """Whether the name is how a checkpoint calls the value, all objects on the way to it."""
+    way, found, _ = tensor.stored_as.partition("/.ATTRIBUTES/")
+    return bool(found) and (way == tensor.name or way.endswith(f"/{tensor.name}"))
+
+
+def _same_place(one: Tensor, other: Tensor, shared: Collection[tuple[str, ...]]) -> bool:
+    """Whether one name of two tensors is a reason to pair them.
+
+    It is where it is whole and not `shared` by two layers, where it is all of the way to the value in both files, and
+    where both lie in one place of one list.
+    """
+    if all(_is_whole(each) and _layer(each).chain not in shared for each in (one, other)):
+        return True
+    if _is_way(one) and _is_way(other):
+        return True
+    orders = [tensor.layer.order if tensor.layer else None for tensor in (one, other)]
+    return orders[0] is not None and orders[0] == orders[1] and _told_alike(one, other)
+
+
+def _told_alike(one: Tensor, other: Tensor) -> bool:
+    """Whether two names that are the same come from all layers' names, or from the same lack of some."""
+    if _is_whole(one) and _is_whole(other):
+        return True
+    sides = [tensor.layer.steps if tensor.layer else () for tensor in (one, other)]
+    told = [[(step.name, step.attribute, step.kind) for step in steps] for steps in sides]
+    return told[0] == told[1]
 
 
 def _prefix(group: Group) -> str:

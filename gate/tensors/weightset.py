@@ -67,9 +67,13 @@ class Layer:
         return tuple(step.name for step in self.steps if step.name is not None)
 
 
+MOST_LEVELS = 256
+"""Levels of a name that count as layers: a hostile one may have as many as it has characters."""
+
+
 def layer_of(name: str) -> Layer:
     """The layer in a tensor's name, where a file tells no more: `a/b/kernel` is in `b` in `a`."""
-    parts = name.split("/")[:-1]
+    parts = name.split("/")[:-1][:MOST_LEVELS]
     return Layer(tuple(Step(part, "/".join(parts[: depth + 1])) for depth, part in enumerate(parts)))
 
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import yaml
 
 from gate.results import Outcome, RunResult
 from support.files import WRITERS
+from support.graphs import ATTRIBUTE, Object, variable, write_checkpoint
 from support.judging import check_of, findings_of, judge, judge_manifest, outcomes_of, sample
 
 
@@ -266,3 +268,70 @@ def test_long_doubles_are_refused(tmp_path: Path) -> None:
 def test_nothing_comparable_is_never_a_green_check(tmp_path: Path) -> None:
     model = judge(tmp_path, {"d/kernel": np.ones((2, 3), "f4")}, {"d/kernel": np.ones((3, 2), "f4")})
     assert outcomes_of(model)["values"] == "failed"
+
+
+# What two files tell can leave it open which tensor is which; none of that may pass.
+
+
+def layered(folder: Path, layers: dict[str, tuple[str, Any]]) -> Path:
+    """A TF2 checkpoint: a list of layers, each with a kernel, by the full name that the checkpoint tells of it."""
+    count = len(layers)
+    objects = [Object([("layers", 1), ("extra", 2 + 2 * count)]), Object([(str(i), 2 + i) for i in range(count)])]
+    objects += [Object([("kernel", 2 + count + i)]) for i in range(count)]
+    objects += [variable(f"layers/{key}/kernel", full_name) for key, (full_name, _) in layers.items()]
+    objects += [Object([("scale", 3 + 2 * count)]), variable("extra/scale", "extra/scale")]
+    values = {f"layers/{key}/kernel{ATTRIBUTE}": value for key, (_, value) in layers.items()}
+    folder.mkdir()
+    return write_checkpoint(folder / "m", objects, {**values, f"extra/scale{ATTRIBUTE}": f32(9, 9)})
+
+
+ONE, TWO = f32(1, 2), f32(3, 4)
+
+
+def judged(folder: Path, **entry: Any) -> RunResult:
+    return judge_manifest(manifest(folder, weights="new/m.index", reference="old/m.index", **entry))
+
+
+def test_layers_that_a_checkpoint_does_not_name_are_no_pairs_by_accident(tmp_path: Path) -> None:
+    """Both files call one kernel `kernel`, and mean another: the values fit, and it is a swap."""
+    layered(tmp_path / "new", {"0": ("kernel", ONE), "1": ("right/kernel", TWO)})
+    layered(tmp_path / "old", {"0": ("left/kernel", TWO), "1": ("kernel", ONE)})
+    assert judged(tmp_path).exit_code == 4
+
+
+def test_what_is_uncertain_is_red_under_every_rule_but_ignored(tmp_path: Path) -> None:
+    layered(tmp_path / "new", {"0": ("kernel", ONE), "1": ("right/kernel", TWO)})
+    layered(tmp_path / "old", {"0": ("left/kernel", ONE), "1": ("kernel", TWO)})
+    for expect in ("any", "close", "identical", "changed", "new", "removed"):
+        assert judged(tmp_path, tensors=[{"match": "**", "expect": expect}]).exit_code in {1, 4}
+
+
+def test_a_names_rule_settles_what_is_uncertain_also_by_the_same_name(tmp_path: Path) -> None:
+    layered(tmp_path / "new", {"0": ("kernel", ONE), "1": ("right/kernel", TWO)})
+    layered(tmp_path / "old", {"0": ("kernel", ONE), "1": ("left/kernel", TWO)})
+    names = [{"from": "^kernel$", "to": "kernel"}, {"from": "^left/", "to": "right/"}]
+    assert judged(tmp_path, names=names).exit_code == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nothing_that_was_done_to_a_file_passes(seed: int, tmp_path: Path) -> None:
+    """One tensor lost, added, swapped, or changed, under default names or given ones, by the same builder or not."""
+    random = Random(seed)
+    stem = random.choice(("dense", "block", "conv2d"))
+    shift = random.choice((0, 50))
+    count = random.randint(2, 6)
+    old = {f"{stem}_{i}/{name}": f32(i, k) for i in range(1, count + 1) for k, name in enumerate(("kernel", "bias"))}
+    new = {f"{stem}_{int(n.split('_')[1].split('/')[0]) + shift}/{n.split('/')[1]}": v for n, v in old.items()}
+    one, other = random.sample([name for name in new if name.endswith("kernel")], 2)
+    what = random.choice(("lost", "added", "swapped", "changed", "renamed"))
+    if what == "lost":
+        del new[one]
+    elif what == "added":
+        new[f"{stem}_99/kernel"] = f32(5, 5)
+    elif what == "swapped":
+        new[one], new[other] = new[other], new[one]
+    elif what == "changed":
+        new[one] = new[one] + 1
+    else:
+        new["other/kernel"] = new.pop(one)
+    assert run_of(judge(tmp_path, new, old)).exit_code in {1, 4}

@@ -115,6 +115,22 @@ def test_groups(tmp_path: Path) -> None:
     }
 
 
+def test_groups_called_vars_within_vars_are_not_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "model.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/0"] = np.zeros(2)
+        file["layers/dense/vars/more/vars/0"] = np.ones(2)
+        file["layers/dense/vars/more/vars/deep/vars/x"] = np.ones(3)
+    assert len(names(path)) == 3
+
+
+def test_a_legacy_file_may_have_a_layer_called_vars(tmp_path: Path) -> None:
+    path = legacy(tmp_path / "model.h5", {"vars": ["vars/kernel:0"], "layers": ["layers/kernel:0"]})
+    with open_weights(path) as weights:
+        assert weights.format == "h5"
+    assert names(path) == ["vars/kernel", "layers/kernel"]
+
+
 def test_nothing_in_the_file_is_left_out(tmp_path: Path) -> None:
     path = weights_file(tmp_path / "m", "layers/dense/vars/0", "layers/dense/stray", "loose", "layers/dense/vars/odd/x")
     assert set(names(path)) == {"dense/0", "dense/stray", "loose", "dense/odd/x"} or len(names(path)) == 4

@@ -10,6 +10,7 @@ import pytest
 
 from gate.formats import open_weights
 from gate.tensors.weightset import Group, WeightSet
+from support.models import nested, weightless
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -43,22 +44,6 @@ def functional() -> Any:
     for _ in range(12):
         x = kl.Dense(3)(x)
     return Model(given, x)
-
-
-def nested() -> Any:
-    from keras import Input, Model, Sequential
-    from keras import layers as kl
-
-    given = Input((4,))
-    inner = Model(given, kl.BatchNormalization(name="norm")(kl.Dense(4, name="a")(given)), name="inner")
-    middle = Sequential([Input((4,)), kl.Dense(4, name="before"), inner], name="middle")
-    twins = [Sequential([Input((4,)), kl.Dense(4, name="same"), kl.Dense(4, use_bias=False)], name=f"twin_{side}")
-             for side in "ab"]  # fmt: skip
-    given = Input((4,))
-    x = middle(given)
-    for twin in (*twins, *twins):  # shared: called twice, stored once
-        x = twin(x)
-    return Model(given, kl.Dense(2, name="head")(x))
 
 
 def subclassed() -> Any:
@@ -103,13 +88,6 @@ def compiled() -> Any:
     return model
 
 
-def weightless() -> Any:
-    from keras import Input, Sequential
-    from keras import layers as kl
-
-    return Sequential([Input((3,)), kl.Flatten()])
-
-
 MODELS: dict[str, Callable[[], Any]] = {
     "functional": functional, "nested": nested, "subclassed": subclassed, "precisions": precisions,
     "compiled": compiled, "weightless": weightless,
@@ -143,10 +121,6 @@ def values(weights: WeightSet, group: Group = Group.WEIGHTS) -> dict[str, bytes]
         for tensor in weights
         if tensor.group is group
     }
-
-
-# Where `.weights.h5` and its shards cannot know what `.keras` and `.h5` do; docs/names.md lists these.
-RENAMED: dict[str, dict[str, str]] = {}
 
 
 @pytest.mark.parametrize("kind", KINDS)

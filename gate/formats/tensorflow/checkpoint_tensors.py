@@ -15,6 +15,9 @@ from gate.formats.tensorflow.tensors import Stored
 from gate.formats.text import quoted
 from gate.tensors.weightset import Group, Layer, Tensor
 
+TABLE = ("-keys", "-values")
+"""What follows the key of a lookup table: it is stored as two tensors."""
+
 SETTINGS = ("OBJECT_CONFIG_JSON", "PYTHON_STATE")
 """Attributes that hold settings of an object, no tensors."""
 
@@ -39,8 +42,17 @@ def by_objects(
     bundle: Bundle, graph: Graph, chains: Mapping[int, tuple[str, ...]] | None = None, containers: Collection[int] = ()
 ) -> Contents:
     """The tensors that the object graph names. `chains` and `containers`: see `ObjectNames`."""
-    found = ObjectNames(graph, chains, containers).found
+    named_objects = ObjectNames(graph, chains, containers, bundle.shown).found
+    found, empty = _with_tables(named_objects, bundle)
+    twice = next((key for key, count in Counter(each.key for each in found).items() if count > 1), None)
+    if twice is not None:
+        raise UnreadableError(
+            f"{bundle.shown}: the object graph has two variables with one value, {quoted(twice)}",
+            "the file is damaged: save the checkpoint again",
+        )
     contents = Contents({})
+    if empty:
+        contents.notes.append(f"lookup tables without entries, left out: {len(empty) // len(TABLE):,}")
     known = [each for each in found if each.key in bundle.tensors]
     lost = [each.key for each in found if each.key not in bundle.tensors]
     if lost:
@@ -48,22 +60,21 @@ def by_objects(
             f"{bundle.shown}: the object graph names {quoted(lost[0])}, which the checkpoint does not hold",
             "the files are of different saves: save or fetch the whole checkpoint again",
         )
-    known = [each for each in known if not each.key.endswith(SETTINGS)]
+    known = [each for each in known if not _is_setting(each.key, bundle)]
     known, doubled = _without_copies(known, bundle)
     if doubled:
         contents.notes.append(f"{doubled:,} variables are stored twice, bit for bit the same: each is listed once")
-    named = {each.key for each in found}
+    named = {each.key for each in found} | empty
     left = [key for key in bundle.tensors if key not in named and key != KEY]
     contents.notes += _opaque(bundle)
     known = [each for each in known if not bundle.tensors[each.key].opaque]
     left = [key for key in left if not bundle.tensors[key].opaque]
     listed = {each.key for each in known}.union(left)
     contents.checksums = {key: stored.verify for key, stored in bundle.tensors.items() if key not in listed}
-    names = distinct([each.names for each in known])
-    for name, each in zip(names, _indexed(known), strict=True):
+    names = distinct([*(each.names for each in known), *((key,) for key in left)])
+    for name, each in zip(names, _indexed(known), strict=False):
         contents.tensors[name] = _tensor(name, bundle.tensors[each.key], each.group, each)
-    for key in left:
-        name = key if key not in contents.tensors else f"{key}~2"
+    for name, key in zip(names[len(known) :], left, strict=True):
         contents.tensors[name] = _tensor(name, bundle.tensors[key], Group.WEIGHTS)
     if left:
         contents.notes.append(f"{len(left):,} tensors are named by no object: they have the names of their keys")
@@ -75,12 +86,10 @@ def by_keys(bundle: Bundle) -> Contents:
     contents = Contents({})
     groups = group_of_keys({key: stored.shape for key, stored in bundle.tensors.items()})
     contents.notes += _opaque(bundle)
-    for key, stored in bundle.tensors.items():
-        if stored.opaque:
-            continue
-        group = groups[key]
-        name = f"{group.value}/{key}" if group is not Group.WEIGHTS else key
-        contents.tensors[name] = _tensor(name, stored, group)
+    listed = {key: stored for key, stored in bundle.tensors.items() if not stored.opaque}
+    choices = [(f"{groups[key].value}/{key}" if groups[key] is not Group.WEIGHTS else key,) for key in listed]
+    for name, (key, stored) in zip(distinct(choices), listed.items(), strict=True):
+        contents.tensors[name] = _tensor(name, stored, groups[key])
     return contents
 
 
@@ -93,6 +102,34 @@ def _opaque(bundle: Bundle) -> list[str]:
     return [f"{len(names):,} {what}, left out: {quoted(names[0])}{', …' if len(names) > 1 else ''}"]
 
 
+def _is_setting(key: str, bundle: Bundle) -> bool:
+    """Whether what an object holds is its configuration: one text, under a name that only those have."""
+    stored = bundle.tensors[key]
+    return key.rpartition("/.ATTRIBUTES/")[2] in SETTINGS and stored.dtype == object and stored.shape == ()
+
+
+def _with_tables(found: list[Named], bundle: Bundle) -> tuple[list[Named], set[str]]:
+    """Each lookup table as its two tensors; the keys of tables that are empty apart, since they hold nothing.
+
+    Keras' layers of text have one beside their words, empty once they are adapted, and only checkpoints store it.
+    """
+    kept: list[Named] = []
+    empty: set[str] = set()
+    for each in found:
+        keys = [each.key + end for end in TABLE]
+        if each.key in bundle.tensors or not all(key in bundle.tensors for key in keys):
+            kept.append(each)
+        elif all(bundle.tensors[key].shape == (0,) for key in keys):
+            empty |= set(keys)
+        else:
+            table = each.names[1].rpartition("/")[2]
+            around = each.names[0].rpartition("/")[0]
+            for end, key in zip(TABLE, keys, strict=True):
+                names = (f"{around}/{table}{end}" if around else table + end, *(name + end for name in each.names[1:]))
+                kept.append(replace(each, key=key, names=names, variable=table + end))
+    return kept, empty
+
+
 def _without_copies(found: list[Named], bundle: Bundle) -> tuple[list[Named], int]:
     """Without the second copies of variables. A copy that is like no variable of its name stays and is listed."""
 
@@ -103,7 +140,7 @@ def _without_copies(found: list[Named], bundle: Bundle) -> tuple[list[Named], in
     own = Counter(content(each) for each in found if not each.copy)
     kept, doubled = [], 0
     for each in found:
-        if each.copy and own[content(each)] > 0:
+        if each.copy and own[content(each)] > 0 and bundle.tensors[each.key].checksum is not None:
             own[content(each)] -= 1
             doubled += 1
         else:

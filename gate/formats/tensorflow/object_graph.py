@@ -48,6 +48,8 @@ def parse_object_graph(data: bytes | memoryview, shown: str, limits: Limits) -> 
         graph = [_node(part(value)) for number, _, value in fields(data) if number == 1]
     except WireError as error:
         raise UnreadableError(f"{shown}: its object graph has {error}", "save the checkpoint again") from error
+    if not graph:
+        raise UnreadableError(f"{shown}: its object graph has no objects", "save the checkpoint again")
     check_children(graph, shown, limits)
     return graph
 
@@ -55,10 +57,12 @@ def parse_object_graph(data: bytes | memoryview, shown: str, limits: Limits) -> 
 def check_children(graph: Graph, shown: str, limits: Limits) -> None:
     """Refuse a graph that names objects it does not have, or more than any model does."""
     count = len(graph)
-    if count > limits.max_objects or sum(len(node.children) for node in graph) > 4 * limits.max_objects:
+    edges = sum(len(node.children) + len(node.slots) for node in graph)
+    if count > limits.max_objects or edges > 4 * limits.max_objects:
         raise UnreadableError(f"{shown}: its object graph has {count:,} objects", "no model needs that")
     for node in graph:
-        for name, child in node.children:
+        slots = ((name, held) for name, *pair in node.slots for held in pair)
+        for name, child in (*node.children, *slots):
             if not 0 <= child < count:
                 raise UnreadableError(
                     f"{shown}: its object graph names the object {child} ({quoted(name)}), and has {count}",

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from gate.errors import UnreadableError
 from gate.formats.tensorflow.object_graph import ROOT, VARIABLE_VALUE, Attribute, Edge, Graph, reach
 from gate.formats.tensorflow.object_roles import Roles, is_optimizer, roles
 from gate.tensors.model_order import Order
@@ -20,9 +21,14 @@ _LISTS = frozenset(["_operations", "_layers", "layers", "_self_tracked_trackable
 """Lists that are the model's own: they stand in the order of its layers."""
 _SAME = frozenset(["_functional"])
 """What a `Sequential` is inside: the same layer once more."""
-_NUMBERED = re.compile(r"layer-(\d+)")
+_NUMBERED = re.compile(r"layer-(\d{1,9})", re.ASCII)
+_ITEM = re.compile(r"\d{1,9}", re.ASCII)
 _UNNAMED = re.compile(r"Variable(?:_\d+)?")
+MOST_HELD = 16
+"""What holds more than this is a model, and no `tf.train.Checkpoint`."""
 SEED_STATE = "seed_generator_state"
+MOST_LEVELS = 256
+"""More layers around a variable than this are no model."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +94,22 @@ class ObjectNames:
     """
 
     def __init__(
-        self, graph: Graph, chains: Mapping[int, tuple[str, ...]] | None = None, containers: Collection[int] = ()
+        self,
+        graph: Graph,
+        chains: Mapping[int, tuple[str, ...]] | None = None,
+        containers: Collection[int] = (),
+        shown: str = "the checkpoint",
     ) -> None:
         self.graph = graph
+        self.shown = shown
+        self.lists = frozenset(number for number in range(len(graph)) if self._is_list(number))
         self.chains = chains or {}
         self.containers = containers
         self.roles: Roles = roles(graph)
         self.start = self._model()
+        edge = self.roles.model.get(self.start)
+        self.held_as = edge[1] if edge else ""
+        """What the root calls the model, where it is not the root itself: no part of any name."""
         self.ways: dict[int, _Way] = {}
         self.names = self._layer_names()
         self.found: list[Named] = []
@@ -116,11 +131,10 @@ class ObjectNames:
         node = self.graph[ROOT]
         if "root" in node.names or "signatures" in node.names or node.attributes:
             return ROOT
-        held = {
-            child
-            for _, child in node.children
-            if child in self.roles.model and child != ROOT and not is_optimizer(self.graph[child].names)
-        }
+        held = {child for _, child in node.children if child in self.roles.model and child != ROOT}
+        if len(held) > MOST_HELD:
+            return ROOT
+        held = {child for child in held if not is_optimizer(self.graph[child].names)}
         full = {child for child in held if self._holds_values(child)}
         return full.pop() if len(full) == 1 and not any(self.graph[child].attributes for child in full) else ROOT
 
@@ -144,6 +158,11 @@ class ObjectNames:
             edge = self.roles.model.get(here)
             if edge is None:
                 break
+            if len(path) == MOST_LEVELS:
+                raise UnreadableError(
+                    f"{self.shown}: its object graph has more than {MOST_LEVELS} objects, one in the other",
+                    "no model needs that",
+                )
             path.append((edge[0], edge[1], here))
             here = edge[0]
         steps: list[tuple[int, str | None]] = []
@@ -152,10 +171,10 @@ class ObjectNames:
             place = _NUMBERED.fullmatch(name)
             if name in _SAME:
                 continue
-            if place or name.isdecimal():
+            if place or _ITEM.fullmatch(name):
                 order.append(int(place[1]) if place else int(name))
                 steps.append((held, None))
-            elif held in self.containers or self._is_list(held):
+            elif held in self.containers or held in self.lists:
                 if name not in _LISTS:
                     order.append(name)
             elif holder in self.containers:  # an item of a dict
@@ -206,7 +225,7 @@ class ObjectNames:
         variable = _variable(attribute, held_as)
         chain = self.chains.get(number)
         way = self._way(holder)
-        if self._listed(holder) and held_as.isdecimal():
+        if self._listed(holder) and _ITEM.fullmatch(held_as):
             layer = self._layer_of_list(attribute, chain, int(held_as))
         else:
             layer = Layer(
@@ -235,7 +254,9 @@ class ObjectNames:
         if attribute.name != VARIABLE_VALUE:
             variable = attribute.name
             names = ("/".join((*names[0].split("/")[:-1], variable)),)
-        others = [attribute.key.split("/.ATTRIBUTES/")[0], attribute.key]
+        path = attribute.key.split("/.ATTRIBUTES/")[0]
+        within = path.removeprefix(f"{self.held_as}/") if self.held_as else path
+        others = [within, path, attribute.key]
         if group is not Group.WEIGHTS:
             others = [f"{group}/{other.removeprefix('keras_api/').removeprefix(f'{group}/')}" for other in others]
         self.found.append(Named(attribute.key, (*names, *others), group, layer, variable, index, copy))
@@ -257,11 +278,12 @@ class ObjectNames:
         """`optimizer/NAME`, with the number that the optimizer's own list of variables gives it."""
         layer = Layer((Step("optimizer", "optimizer"),))
         places: dict[int, int] = {}
+        lists: dict[int, None] = {}
         for number, node in enumerate(self.graph):
             if number in self.roles.optimizer or is_optimizer(node.names):
-                for name, child in node.children:
-                    if name == "_variables":
-                        places |= {item: int(at) for at, item in self.graph[child].children if at.isdecimal()}
+                lists |= {child: None for name, child in node.children if name == "_variables"}
+        for held in lists:
+            places |= {item: int(at) for at, item in self.graph[held].children if _ITEM.fullmatch(at)}
         done: set[str] = set()
         slots = {variable: (name, original) for node in self.graph for name, original, variable in node.slots}
         for number in [*self.roles.optimizer, *(each for each in slots if each not in self.roles.optimizer)]:
@@ -280,8 +302,9 @@ def _most(votes: Counter[str]) -> str | None:
 
 
 def scope_of(attribute: Attribute) -> tuple[str, ...]:
-    """What a full name says of the layers around."""
-    return tuple(_plain_name(attribute.full_name).split("/")[:-1])
+    """What a full name says of the layers around; nothing where it cannot mean them."""
+    name = _plain_name(attribute.full_name)
+    return tuple(name.split("/")[:-1]) if name.count("/") <= MOST_LEVELS else ()
 
 
 def _plain_name(full_name: str) -> str:

@@ -1,0 +1,202 @@
+"""Pairing, on random models whose files tell less than the whole: never a wrong pair, and nothing is lost.
+
+What two files tell can be too little for anybody: `dense` alone in one and `dense_1` alone in the other are one layer
+if a builder was called twice, and two if each file lost the other's. So layers are lost on one side only; and where a
+file leaves out levels of the chain (`a/x` for `a/b/x`, which `a/x` of the other file then meets), nothing else differs.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gate.tensors.pairing import Pairing, Rename, pair
+from gate.tensors.weightset import Layer, Step, Tensor, layer_of
+from support.random_models import FORMATS, File, random_model, saved
+from support.tensors import tensor
+
+FAR = 1000
+"""How many layers of each class were made before, in a second build: default names of the two share none."""
+quick = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+seeds = st.integers(0, 1 << 32).map(Random)
+
+
+@dataclass
+class Case:
+    ours: File
+    theirs: File
+
+    @property
+    def right(self) -> dict[str, str]:
+        """The reference's name of every variable that both files hold, by the candidate's."""
+        theirs = {id(variable): name for name, variable in self.theirs.variables.items()}
+        return {name: theirs[id(v)] for name, v in self.ours.variables.items() if id(v) in theirs}
+
+
+def case_of(random: Random) -> Case:
+    model = random_model(random, random.choice((1, 1, 2, 3)))
+    shift, lose = random.choice((0, 0, FAR)), random.choice(("nothing", "layers", "variables"))
+    gone = frozenset(
+        variable
+        for node in model.below()
+        for share in [random.random()]
+        for variable in node.variables
+        if (lose == "layers" and share < 0.3) or (lose == "variables" and random.random() < 0.2)
+    )
+    levels = not shift and not gone
+    whole = saved(model, random.choice(list(FORMATS)), random, levels_lost=levels)
+    part = saved(model, random.choice(list(FORMATS)), random, shift, gone, levels_lost=levels)
+    return Case(whole, part) if random.random() < 0.5 else Case(part, whole)
+
+
+def pairs_of(pairing: Pairing) -> dict[str, str]:
+    return {name: pairing.reference[name].name for name in pairing.both}
+
+
+@quick
+@given(seeds)
+def test_a_pair_is_right_or_refused(random: Random) -> None:
+    case = case_of(random)
+    pairing = pair(case.ours.tensors, case.theirs.tensors)
+    for ours, theirs in pairs_of(pairing).items():
+        assert case.right.get(ours) == theirs
+
+
+@quick
+@given(seeds)
+def test_every_tensor_is_there_once(random: Random) -> None:
+    case = case_of(random)
+    pairing = pair(case.ours.tensors, case.theirs.tensors)
+    assert dict(pairing.candidate) == case.ours.tensors
+    assert Counter(tensor.name for tensor in pairing.reference.values()) == Counter(list(case.theirs.tensors))
+    doubtful = [each.reference for each in pairing.uncertain]
+    assert len(set(doubtful)) == len(doubtful)
+    assert set(doubtful) <= set(pairing.only_reference)
+    for each in pairing.uncertain:
+        assert set(each.candidates) <= set(pairing.candidate)
+        assert each.candidates
+
+
+@quick
+@given(seeds)
+def test_both_ways_give_the_same_pairs(random: Random) -> None:
+    case = case_of(random)
+    there = pairs_of(pair(case.ours.tensors, case.theirs.tensors))
+    back = pairs_of(pair(case.theirs.tensors, case.ours.tensors))
+    assert there == {ours: theirs for theirs, ours in back.items()}
+
+
+@quick
+@given(seeds)
+def test_the_order_in_which_tensors_are_stored_means_nothing(random: Random) -> None:
+    case = case_of(random)
+    found = pair(case.ours.tensors, case.theirs.tensors)
+    ours, theirs = (random.sample(list(side.tensors.items()), len(side.tensors)) for side in (case.ours, case.theirs))
+    again = pair(dict(ours), dict(theirs))
+    assert pairs_of(again) == pairs_of(found)
+    assert {each.reference for each in again.uncertain} == {each.reference for each in found.uncertain}
+
+
+@quick
+@given(seeds)
+def test_a_model_is_like_itself(random: Random) -> None:
+    file = saved(random_model(random), random.choice(list(FORMATS)), random)
+    again = dict(random.sample(list(file.tensors.items()), len(file.tensors)))
+    pairing = pair(file.tensors, again)
+    assert pairs_of(pairing) == {name: name for name in file.tensors}
+    assert not pairing.uncertain
+
+
+@quick
+@given(seeds)
+def test_rules_settle_everything(random: Random) -> None:
+    case = case_of(random)
+    left = case.right
+    there = [Rename(f"^{re.escape(theirs)}$", f"~{number}~") for number, theirs in enumerate(left.values())]
+    back = [Rename(f"^~{number}~$", ours.replace("\\", r"\\")) for number, ours in enumerate(left)]
+    lost = set(case.theirs.tensors) - set(case.right.values())
+    apart = [Rename(f"^{re.escape(name)}$", f"lost/{number}/x") for number, name in enumerate(lost)]
+    settled = pair(case.ours.tensors, case.theirs.tensors, [*apart, *there, *back])
+    assert pairs_of(settled) == left
+    assert not settled.uncertain
+    assert Counter(tensor.name for tensor in settled.reference.values()) == Counter(list(case.theirs.tensors))
+
+
+# What the properties found, each as small as it can be.
+
+
+def held(name: str, *steps: tuple[str | None, str], variable: str = "kernel", shape: tuple[int, ...] = (4,)) -> Tensor:
+    layer = Layer(tuple(Step(step, node) for step, node in steps))
+    return replace(tensor(name, [0.0] * shape[0]), layer=layer, variable=variable)
+
+
+def by_name(*found: Tensor) -> dict[str, Tensor]:
+    return {each.name: each for each in found}
+
+
+def test_two_layers_that_a_file_takes_for_one_lose_no_tensor() -> None:
+    ours = by_name(held("a/x/kernel", ("a", "a"), ("x", "a/x")), held("x/kernel", ("x", "x")))
+    theirs = by_name(held("x/kernel~1", ("x", "x")), held("x/kernel~2", ("x", "x")))
+    pairing = pair(ours, theirs)
+    assert sorted(each.name for each in pairing.reference.values()) == sorted(theirs)
+    assert pairing.both == ()
+    assert len(pairing.uncertain) == 2
+
+
+def test_a_name_without_its_layers_name_pairs_nothing() -> None:
+    ours = by_name(held("kernel", (None, "0")), held("right/kernel", ("right", "1")))
+    theirs = by_name(held("left/kernel", ("left", "0")), held("kernel", (None, "1")))
+    assert pair(ours, theirs).both == ()
+    assert {each.reference for each in pair(ours, theirs).uncertain} >= {"kernel (reference)"}
+
+
+def test_a_rule_may_say_that_a_name_means_the_same() -> None:
+    ours = by_name(held("kernel", (None, "0")), held("right/kernel", ("right", "1")))
+    theirs = by_name(held("kernel", (None, "0")), held("left/kernel", ("left", "1")))
+    settled = pair(ours, theirs, [Rename("^kernel$", "kernel"), Rename("^left/", "right/")])
+    assert pairs_of(settled) == {"kernel": "kernel", "right/kernel": "left/kernel"}
+    assert not settled.uncertain
+
+
+def test_the_same_names_are_no_reason_where_one_file_made_them_of_positions() -> None:
+    """Keras 2.15 stores no layer names: `dense` is the first of its class, whatever it is called."""
+    ours = by_name(held("dense/kernel", (None, "dense")), held("dense_1/kernel", (None, "dense_1")))
+    theirs = by_name(held("dense_1/kernel", ("dense_1", "0")), held("dense/kernel", ("dense", "1")))
+    assert pair(ours, theirs).both == ()
+    assert pairs_of(pair(ours, ours)) == {name: name for name in ours}
+
+
+def test_a_counted_name_means_nothing_in_another_layer() -> None:
+    ours = by_name(
+        held("dense/kernel", ("dense", "0")),
+        held("a/dense_1/kernel", ("a", "1"), ("dense_1", "1/0")),
+    )
+    theirs = by_name(held("b/dense_8/kernel", ("b", "1"), ("dense_8", "1/0")), held("other/kernel", ("other", "2")))
+    assert "dense/kernel" not in pairs_of(pair(ours, theirs))
+
+
+def test_nothing_is_counted_beside_a_layer_whose_name_is_unknown() -> None:
+    ours = by_name(held("kernel", (None, "0")), held("dense_1/kernel", ("dense_1", "1")))
+    theirs = by_name(held("dense_7/kernel", ("dense_7", "0")), held("other/kernel", (None, "1")))
+    assert pair(ours, theirs).both == ()
+
+
+def test_a_layer_around_may_go_by_another_number() -> None:
+    ours = {name: replace(tensor(name, [0.0]), layer=layer_of(name)) for name in ("block/proj/kernel",)}
+    names = ("proj/kernel", "block_9/proj/kernel")
+    theirs = {name: replace(tensor(name, [0.0]), layer=layer_of(name)) for name in names}
+    assert "proj/kernel" not in pairs_of(pair(ours, theirs)).values()
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("dense", "dense_1"), ("dense_3", "dense_1")])
+def test_what_nobody_can_tell_apart_pairs_as_of_one_builder(ours: str, theirs: str) -> None:
+    """Were they two layers of one model, each lost on the other side, this would be wrong; the report says it."""
+    pairing = pair(
+        {f"{ours}/kernel": tensor(f"{ours}/kernel", [1])}, {f"{theirs}/kernel": tensor(f"{theirs}/kernel", [1])}
+    )
+    assert pairs_of(pairing) == {f"{ours}/kernel": f"{theirs}/kernel"}
+    assert f"{theirs} as {ours}" in pairing.notes[0]
