@@ -293,6 +293,8 @@ def _fit(mine: Group, yours: Group, loose: bool = False) -> bool:
 
 
 def _chains_agree(mine: Group, yours: Group, loose: bool = False) -> bool:
+    if _held_elsewhere(mine, yours):
+        return False
     if loose:
         return _may_agree(mine, yours)
     if len(mine.names) == len(yours.names):
@@ -301,6 +303,18 @@ def _chains_agree(mine: Group, yours: Group, loose: bool = False) -> bool:
     short, long = sorted((_path(mine), _path(yours)), key=len)
     rest = iter(long)
     return all(name in rest for name in short)
+
+
+def _held_elsewhere(mine: Group, yours: Group) -> bool:
+    """Whether a layer around whose name one file lacks is held in another attribute of the same layer there."""
+    for one, other in zip(mine.layer.steps, yours.layer.steps, strict=False):
+        attributes = (_attribute(one), _attribute(other))
+        if one.name is not None and other.name is not None:
+            if one.name != other.name:
+                return False  # from here on these may be other levels
+        elif None not in attributes and attributes[0] != attributes[1]:
+            return True
+    return False
 
 
 def _may_agree(mine: Group, yours: Group) -> bool:

@@ -23,7 +23,7 @@ KERAS = {
 }
 MODELS = ("sequential", "functional")
 OWN = ("block", "encoder_unit", "mixer")
-GIVEN = ("stem", "head", "proj", "left", "right", "block_1", "conv_a", "dense_a")
+GIVEN = ("stem", "head", "proj", "left", "right", "stage_1", "conv_a", "dense_a")
 SHAPES = ((4,), (4, 4), (4, 4), (2, 4), ())
 
 
@@ -187,8 +187,12 @@ def export(root: Node, names: dict[Node, str], random: Random, levels_lost: bool
     """`model.export`: chains that functions tell, some with levels missing; a flat order; equal chains are one node."""
     missing = random.choice((0.0, 0.0, 0.3)) if levels_lost else 0.0
     place = 0
-    for line in _walk(root, lambda node, path: Step(names[node], path), lambda *_: None):
+    lines = list(_walk(root, lambda node, path: Step(names[node], path), lambda *_: None))
+    whole = {tuple(level.step.name for level in line) for line in lines}
+    for line in lines:
         kept = [level for level in line[:-1] if random.random() >= missing] + line[-1:]
+        if tuple(level.step.name for level in kept) in whole:
+            kept = line  # it would be called as another layer is
         chain = [level.step.name or "" for level in kept]
         first = place
         steps = [
