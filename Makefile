@@ -34,7 +34,7 @@ lint: $(VENV)/dev.stamp ## ruff: rules and format
 types: $(VENV)/dev.stamp ## mypy, strict
 	$(BIN)/mypy
 
-bench: $(VENV)/dev.stamp ## time the gate beside cmp, h5diff, h5py and TensorFlow (7 GB of disk)
+bench: $(VENV)/dev.stamp ## time the gate beside cmp, h5diff, h5py and TensorFlow (13 GB of disk)
 	$(BIN)/python benchmarks/compare.py
 
 lock: $(VENV)/dev.stamp ## pin the newest dependencies that fit pyproject.toml
