@@ -38,14 +38,14 @@ def match_variables(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Variabl
     if not ours or not theirs or not (all(map(is_numbered, ours)) or all(map(is_numbered, theirs))):
         return Variables(tuple(pairs))
     more = _by(ours, theirs, lambda tensor: tensor.index)
-    if not all(_kind(one) == _kind(other) for one, other in more):
+    if not all(kind_of(one) == kind_of(other) for one, other in more):
         more = []
     if not more:
-        more = _by(ours, theirs, _kind, partly=True)
+        more = _by(ours, theirs, kind_of, partly=True)
     pairs += more
     ours = _without(ours, [ours for ours, _ in more])
     theirs = _without(theirs, [theirs for _, theirs in more])
-    return Variables(tuple(pairs), _alike(ours, theirs, _kind))
+    return Variables(tuple(pairs), _alike(ours, theirs, kind_of))
 
 
 def _alike(
@@ -80,7 +80,8 @@ def is_numbered(tensor: Tensor) -> bool:
     return name.isascii() and name.isdecimal()
 
 
-def _kind(tensor: Tensor) -> Hashable:
+def kind_of(tensor: Tensor) -> Hashable:
+    """What two variables that are one have in common at the least: shape and dtype."""
     return (tensor.shape, tensor.dtype)
 
 

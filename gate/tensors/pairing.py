@@ -30,7 +30,7 @@ from gate.position import Position
 from gate.tensors.default_names import Members, Trust, may_count, only_ones, renumbered, stem_of
 from gate.tensors.match_layers import Group, How, Match, Matches, grouped, match_layers
 from gate.tensors.match_places import aligned
-from gate.tensors.match_variables import match_variables, variable_of
+from gate.tensors.match_variables import kind_of, match_variables, variable_of
 from gate.tensors.weightset import Layer, Tensor, layer_of
 
 
@@ -163,9 +163,9 @@ class _Found:
         shared: dict[tuple[int, object], tuple[str, ...]] = {}  # thousands may have the same thousands
         for group, candidates in matches.uncertain:
             for tensor in group.tensors:
-                key = (id(candidates), _kind(tensor))
+                key = (id(candidates), kind_of(tensor))
                 if key not in shared:
-                    shared[key] = tuple(t.name for c in candidates for t in c.tensors if _kind(t) == key[1])
+                    shared[key] = tuple(t.name for c in candidates for t in c.tensors if kind_of(t) == key[1])
                 self.uncertain.append(Uncertain(tensor.name, shared[key]))
 
     def nameless(self, ours: list[Tensor], theirs: list[Tensor]) -> None:
@@ -240,15 +240,13 @@ def _counted(
     more: tuple[_Names, _Names] = (_NONE, _NONE),
 ) -> Matches:
     """By default names counted anew, and by `more` names."""
-    first, second = (
-        _groups(
-            [tensor for group in groups for tensor in group.tensors],
-            {**renumbered(_layers(groups), trust, known, _members(groups)), **names},
-            only_ones(_layers(groups), _members(groups)),
-        )
-        for groups, names in zip((ours, theirs), more, strict=True)
-    )
-    return match_layers(first, second)
+
+    def again(groups: list[Group], names: _Names) -> list[Group]:
+        layers, members = [group.layer for group in groups], _members(groups)
+        tensors = [tensor for group in groups for tensor in group.tensors]
+        return _groups(tensors, {**renumbered(layers, trust, known, members), **names}, only_ones(layers, members))
+
+    return match_layers(again(ours, more[0]), again(theirs, more[1]))
 
 
 def _placed(ours: list[Group], theirs: list[Group], trust: Trust, known: Collection[str]) -> Matches:
@@ -271,10 +269,6 @@ def _groups(tensors: Iterable[Tensor], names: Mapping[str, str], only: Collectio
 
 def _layer(tensor: Tensor) -> Layer:
     return tensor.layer or layer_of(tensor.name)
-
-
-def _layers(groups: Iterable[Group]) -> list[Layer]:
-    return [group.layer for group in groups]
 
 
 def _members(groups: Iterable[Group]) -> Members:
@@ -340,10 +334,6 @@ def _assembled(candidate: Mapping[str, Tensor], renamed: Mapping[str, Tensor], f
     return Pairing(candidate, reference, found.notes, uncertain_now, found.ways)
 
 
-def _kind(tensor: Tensor) -> tuple[object, object]:
-    return (tensor.shape, tensor.dtype)
-
-
 def _shared_chains(tensors: Iterable[Tensor]) -> set[tuple[str, ...]]:
     """The names from the model down that more than one layer of a file goes by."""
     nodes = {(layer.chain, layer.node) for layer in map(_layer, tensors)}
@@ -351,7 +341,7 @@ def _shared_chains(tensors: Iterable[Tensor]) -> set[tuple[str, ...]]:
 
 
 def _is_whole(tensor: Tensor) -> bool:
-    return tensor.layer is None or all(step.name is not None for step in tensor.layer.steps)
+    return tensor.layer is None or tensor.layer.named
 
 
 def _is_way(tensor: Tensor) -> bool:

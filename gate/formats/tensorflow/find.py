@@ -8,7 +8,7 @@ from gate.formats.text import natural, quoted
 
 INDEX = ".index"
 STATE = "checkpoint"
-SAVED_MODEL, SAVED_MODEL_TEXT = "saved_model.pb", "saved_model.pbtxt"
+SAVED_MODEL = "saved_model.pb"
 VARIABLES = Path("variables") / "variables.index"
 _STATE_LINE = re.compile(r'^model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 _PART = re.compile(r"(.*)\.(?:index|meta|data-\d{5,}-of-\d{5,})", re.DOTALL)

@@ -285,7 +285,7 @@ class ObjectNames:
         for held in lists:
             places |= {item: int(at) for at, item in self.graph[held].children if _ITEM.fullmatch(at)}
         done: set[str] = set()
-        slots = {variable: (name, original) for node in self.graph for name, original, variable in node.slots}
+        slots = {variable: name for node in self.graph for name, _, variable in node.slots}
         for number in [*self.roles.optimizer, *(each for each in slots if each not in self.roles.optimizer)]:
             for attribute in self.graph[number].attributes:
                 if attribute.key in done:
@@ -293,7 +293,7 @@ class ObjectNames:
                 done.add(attribute.key)
                 variable = _optimizer_variable(attribute)
                 if number in slots and not attribute.full_name:
-                    variable = slots[number][0]
+                    variable = slots[number]
                 self._found(attribute, (f"optimizer/{variable}",), Group.OPTIMIZER, layer, variable, places.get(number))
 
 

@@ -30,7 +30,6 @@ class Function:
 class SavedModel:
     """`graph` is empty where the model has no objects: TF1's, and those of Estimators."""
 
-    tags: tuple[tuple[str, ...], ...]
     assets: tuple[str, ...]
     graph: Graph
     variable_names: dict[int, str]
@@ -48,7 +47,7 @@ def parse_saved_model(data: memoryview, shown: str, limits: Limits) -> SavedMode
         if not graphs:
             raise UnreadableError(f"{shown} holds no graph", _AGAIN)
         saver = any(True for graph in graphs for _ in messages(graph, 3))
-        model = SavedModel(tuple(_tags(graph) for graph in graphs), _assets(graphs), [], {}, set(), (), saver)
+        model = SavedModel(_assets(graphs), [], {}, set(), (), saver)
         for graph in graphs:
             for objects in messages(graph, 7):
                 _objects(objects, graph, model)
@@ -56,10 +55,6 @@ def parse_saved_model(data: memoryview, shown: str, limits: Limits) -> SavedMode
         raise UnreadableError(f"{shown} is no SavedModel, or is damaged: it has {error}", _AGAIN) from error
     check_children(model.graph, shown, limits)
     return model
-
-
-def _tags(graph: memoryview) -> tuple[str, ...]:
-    return tuple(text(value) for info in messages(graph, 1) for number, _, value in fields(info) if number == 4)
 
 
 def _assets(graphs: list[memoryview]) -> tuple[str, ...]:
