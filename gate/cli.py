@@ -24,6 +24,7 @@ REPORTS = "weight-gate-reports"
 # A tensor is some ten objects, none in a cycle: looking for cycles among them would take a tenth of the time.
 FEW_COLLECTIONS = (50_000, 20, 50)
 
+_UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _EXIT_CODES = """\
 exit codes:
   0  everything checked, everything held
@@ -112,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="GitHub annotations on stdout (default: when run by GitHub Actions)",
     )
+    _add_loading(check)
     _add_common(check)
 
     diff = command("diff", "compare two weight files, tensor by tensor")
@@ -163,6 +165,29 @@ def _add_root(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_loading(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("loading", "models are loaded in processes of their own, which are confined")
+    group.add_argument("--allow-code", action="store_true", help="run the Python functions that the manifest names")
+    group.add_argument(
+        "--device", choices=("auto", "cpu", "gpu"), help="where models are run (default: as the manifest says, or auto)"
+    )
+    group.add_argument(
+        "--scratch", metavar="DIR", type=Path, help="where copies and saved models lie meanwhile (default: TMPDIR)"
+    )
+    group.add_argument(
+        "--timeout", metavar="SECONDS", type=_seconds, help="for one step of a process that loads (default: 900)"
+    )
+    group.add_argument(
+        "--memory",
+        metavar="SIZE",
+        type=_bytes,
+        help="for one process that loads, like 2G (default: nine tenths of what is free)",
+    )
+    group.add_argument(
+        "--require-sandbox", action="store_true", help="an error where the kernel cannot confine these processes wholly"
+    )
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=_threads, help="threads to compare with (default: one per processor)")
     _add_color(parser)
@@ -182,6 +207,21 @@ def _tolerance_part(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError("a tolerance is a finite number, 0 or greater")
     return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("a number of seconds, greater than 0")
+    return value
+
+
+def _bytes(text: str) -> int:
+    number, unit = (text[:-1], text[-1].upper()) if text[-1:].upper() in _UNITS else (text, "")
+    value = float(number) * _UNITS.get(unit, 1)
+    if not 0 < value < 1 << 62:
+        raise argparse.ArgumentTypeError("a size like 500M or 2G")
+    return int(value)
 
 
 def _threads(text: str) -> int:

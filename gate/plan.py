@@ -11,8 +11,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gate.asked import Loading
 from gate.errors import GateError, ManifestError, MissingFileError
 from gate.paths import paths_outside
+from gate.plan_loading import plan_loading
 from gate.position import Position
 from gate.references.interface import Reference
 from gate.references.path import PathReference
@@ -26,7 +28,12 @@ if TYPE_CHECKING:  # `diff` plans without a manifest, and need not wait for pyda
     from gate.manifest import LoadedManifest
     from gate.manifest.model import ModelEntry, TensorRule
 
-NOT_LOADED = "not loaded: this version reads weights as data; that a framework restores them is not proved"
+NOT_LOADED = "not loaded: that a framework restores these weights is not proved"
+_POSITIONS = (
+    "weights", "reference", "digest", "statistics", "groups", "architecture", "load", "restore", "roundtrip",
+    "predictions",
+)  # fmt: skip
+_AFTER_LOADING = (Expect.IDENTICAL, Expect.CHANGED)
 NO_REFERENCE = "values were compared with nothing: there is no `reference` and no rule gives `values` or statistics"
 
 
@@ -47,6 +54,7 @@ class ModelPlan:
     problem: GateError | None = None
     checked: tuple[str, ...] | None = None  # instead of the checks that follow from what is asked
     distinct: bool = True  # a file is no reference for itself
+    loading: Loading | None = None  # None: the file is read as data and not loaded
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -61,8 +69,18 @@ class ModelPlan:
             "finite": True,
             "values": self.reference is not None or any(r.values is not None for r in rules),
             "statistics": bool(self.thresholds) or any(r.statistics for r in rules),
+            "restore": self.loading is not None,
+            "roundtrip": self.loading is not None and self.loading.roundtrip != (),
+            "loaded-values": self.loading is not None and any(r.expect in _AFTER_LOADING for r in rules),
+            "predictions": self.loading is not None and bool(self.loading.predictions),
         }
         return tuple(check for check, is_wanted in wanted.items() if is_wanted)
+
+    @property
+    def loading_position(self) -> Position | None:
+        """The line that asks for loading, or the model's own."""
+        asked = self.loading.asked if self.loading else ""
+        return self.positions.get(asked) or self.positions.get("weights")
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -70,16 +88,26 @@ class ModelPlan:
         if self.problem:
             return ()
         compares = {"values", "statistics"} & set(self.checks)
-        return (NOT_LOADED,) if compares else (NOT_LOADED, NO_REFERENCE)
+        loads = (NOT_LOADED,) if self.loading is None else ()
+        return loads if compares else (*loads, NO_REFERENCE)
 
 
-def plan(loaded: "LoadedManifest", workspace: Workspace, today: date) -> tuple[ModelPlan, ...]:
-    """The models of a manifest in its order; raises `ManifestError` with every path that leads out of the workspace."""
+def plan(
+    loaded: "LoadedManifest", workspace: Workspace, today: date, device: str | None = None
+) -> tuple[ModelPlan, ...]:
+    """The models of a manifest in its order; `device` is instead of the manifest's.
+
+    Raises `ManifestError` with every path that leads out of the workspace.
+    """
     if problems := paths_outside(loaded, workspace):
         raise ManifestError(problems)
     plans: list[ModelPlan] = []
     for index, entry in enumerate(loaded.manifest.models):
         plans.extend(_plan_entry(loaded, workspace, today, index, entry))
+    if device is not None:
+        plans = [
+            replace(each, loading=replace(each.loading, device=device)) if each.loading else each for each in plans
+        ]
     return _with_own_names(plans)
 
 
@@ -118,8 +146,8 @@ def _plan_file(
     weights = file or entry.weights
     positions = {
         key: loaded.position("models", index, key)
-        for key in ("weights", "reference", "digest", "statistics", "groups")
-        if key in {"weights", "groups"} or getattr(entry, key) is not None
+        for key in _POSITIONS
+        if key in {"weights", "groups"} or key in entry.model_fields_set
     }
     path = workspace.base / weights if problem else workspace.locate(weights, positions["weights"])
     reference = None
@@ -150,6 +178,7 @@ def _plan_file(
         },
         positions=positions,
         problem=problem,
+        loading=plan_loading(loaded, workspace, today, index, entry),
     )
 
 

@@ -4,7 +4,7 @@ A run holds models, a model holds checks, a check holds findings. All texts in h
 and files come from pull requests and may hold any character. Whoever prints one escapes it for where it goes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -87,8 +87,20 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One thing that was done with a loaded model: how long it took, and the most memory its processes held so far."""
+
+    what: str
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
 class ModelResult:
-    """Everything about one weight file. `notes` are facts that limit what the verdict means."""
+    """Everything about one weight file. `notes` are facts that limit what the verdict means.
+
+    `runtime` is what the model was loaded with: versions, device, threads, confinement; empty where it was not loaded.
+    """
 
     name: str
     weights: str  # the path, as the user would write it
@@ -98,6 +110,8 @@ class ModelResult:
     notes: tuple[str, ...] = ()
     position: Position | None = None
     seconds: float = 0.0
+    runtime: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
 
     @property
     def outcome(self) -> Outcome:

@@ -11,26 +11,33 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import gate
 from gate.checks import CHECKS
 from gate.checks.interface import Subject, timed
+from gate.checks.restore import restore_waivers
 from gate.checks.rules import waivers
 from gate.checks.values import coverage
 from gate.errors import GateError, ManifestError, UsageError, defect
 from gate.formats import open_weights
-from gate.plan import ModelPlan
+from gate.plan import NOT_LOADED, ModelPlan
 from gate.position import Position
 from gate.references.path import PathReference
 from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
+from gate.runtime.settings import Settings
 from gate.tensors.pairing import Pairing, pair
 from gate.tensors.rules import Expect
 from gate.tensors.weightset import Group, Tensor, WeightSet
 from gate.workspace import Workspace
 
+if TYPE_CHECKING:
+    from gate.runtime.gathered import Gathered
+
 READ = "read"
+LOADING_CHECKS = frozenset({"restore", "roundtrip", "loaded-values", "predictions"})
 
 Step = Callable[[str, str], None]
 Done = Callable[[Subject], None]
@@ -46,8 +53,10 @@ class Run:
         command: str,
         manifest: str | None = None,
         threads: int | None = None,
+        settings: Settings | None = None,
     ) -> None:
         self.plans = tuple(plans)
+        self.settings = settings
         self.workspace = workspace
         self.threads = threads or available_cpus()
         self._models = [_not_run(plan) for plan in self.plans]
@@ -62,7 +71,9 @@ class Run:
 
     @property
     def result(self) -> RunResult:
-        return replace(self._frame, models=tuple(self._models), seconds=perf_counter() - self._start)
+        loaded = "yes" if any(model.runtime for model in self._models) else "no"
+        frame = replace(self._frame, environment={**self._frame.environment, "loaded": loaded})
+        return replace(frame, models=tuple(self._models), seconds=perf_counter() - self._start)
 
     def execute(self, step: Step = lambda _model, _check: None, done: Done = lambda _subject: None) -> RunResult:
         """Judges every model; `step` is told the model and the check before each, `done` sees what was judged."""
@@ -93,11 +104,66 @@ class Run:
                 return
             so_far = replace(so_far, notes=(*so_far.notes, *_reader_notes(subject)))
             for check in plan.checks:
-                step(plan.name, check)
-                so_far = _put(so_far, _guarded(check, subject))
-                yield so_far
-            yield replace(so_far, checks=(*so_far.checks, *waivers(subject)), coverage=coverage(subject))
+                if check not in LOADING_CHECKS:
+                    step(plan.name, check)
+                    so_far = _put(so_far, _guarded(check, subject))
+                    yield so_far
+            so_far = replace(so_far, checks=(*so_far.checks, *waivers(subject)), coverage=coverage(subject))
+            if plan.loading is not None:
+                for loaded in self._load(plan, subject, so_far, step):
+                    so_far = loaded
+                    yield so_far
+            yield so_far
             done(subject)
+
+    def _load(self, plan: ModelPlan, subject: Subject, so_far: ModelResult, step: Step) -> Iterable[ModelResult]:
+        """The checks that need the model to be loaded."""
+        wanted = [check for check in plan.checks if check in LOADING_CHECKS]
+        with ExitStack() as running:
+            try:
+                gathered = self._gathered(plan, subject)
+            except GateError as error:
+                yield _put_all(so_far, _not_loaded(wanted, error, plan.loading_position))
+                return
+            if isinstance(gathered, str):
+                kept = tuple(check for check in so_far.checks if check.check not in wanted)
+                yield replace(so_far, checks=kept, notes=(*so_far.notes, f"{NOT_LOADED}: {gathered}"))
+                return
+            running.callback(gathered.close)
+            subject = replace(subject, evidence=gathered, loading=plan.loading or subject.loading)
+            for check in wanted:
+                step(plan.name, check)
+                if gathered.failure is not None:
+                    left = wanted[wanted.index(check) :]
+                    so_far = _put_all(so_far, _not_loaded(left, gathered.failure, plan.loading_position, again=True))
+                    break
+                so_far = _put(so_far, _guarded(check, subject))
+                so_far = replace(so_far, runtime=gathered.runtime or so_far.runtime)
+                yield so_far
+            gathered.close()
+            so_far = replace(so_far, steps=tuple(gathered.steps))
+            yield replace(so_far, checks=(*so_far.checks, *restore_waivers(subject)))
+
+    def _gathered(self, plan: ModelPlan, subject: Subject) -> "Gathered | str":
+        """What loads the model, or what to add to the manifest for it to be loaded."""
+        from gate.runtime.gathered import Gathered  # noqa: PLC0415 - only where something is loaded
+        from gate.runtime.ways import way_of  # noqa: PLC0415
+
+        loading, settings = plan.loading, self.settings
+        if loading is None or settings is None:
+            return "nothing asks for it"
+        how = way_of(subject.candidate, loading, plan.groups)
+        if isinstance(how, str):
+            if loading.asked:
+                raise GateError(f"{plan.weights} cannot be loaded on its own, and `{loading.asked}` asks for it", how)
+            return how
+
+        def reference() -> tuple[WeightSet, Path]:
+            if subject.reference is None or not isinstance(plan.reference, PathReference):
+                raise GateError("there is no reference to predict with", "name a file under `reference`")
+            return subject.reference, plan.reference.path
+
+        return Gathered(settings, loading, subject.candidate, plan.path, how, plan.groups, reference)
 
     def _read(self, plan: ModelPlan, files: ExitStack) -> tuple[Subject | None, CheckResult]:
         at = plan.positions.get("weights")
@@ -129,6 +195,18 @@ class Run:
             return None, _unreadable(plan.weights, error, at)
         summary = _described(candidate) + (f"; reference: {_described(reference)}" if reference else "")
         return subject, CheckResult(READ, Outcome.PASSED, summary, position=at)
+
+
+def _not_loaded(
+    checks: Iterable[str], error: GateError, at: Position | None, again: bool = False
+) -> Iterable[CheckResult]:
+    """One finding, and the other checks beside it: nothing was loaded that they could look at."""
+    outcome = Outcome.FAILED if error.exit_code == 1 else Outcome.ERROR
+    for number, check in enumerate(checks):
+        if number == 0 and not again:
+            yield _trouble(check, error, at)
+        else:
+            yield CheckResult(check, outcome, "not made: the model was not loaded", position=at)
 
 
 def unusable(error: UsageError, manifest: str) -> RunResult:
@@ -225,6 +303,12 @@ def _not_run(plan: ModelPlan) -> ModelResult:
         notes=plan.notes,
         position=at,
     )
+
+
+def _put_all(model: ModelResult, checks: Iterable[CheckResult]) -> ModelResult:
+    for check in checks:
+        model = _put(model, check)
+    return model
 
 
 def _put(model: ModelResult, check: CheckResult) -> ModelResult:

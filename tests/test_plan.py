@@ -32,8 +32,8 @@ def test_the_smallest_manifest(tmp_path: Path) -> None:
     )
     assert model.reference is not None
     assert model.reference.shown == str(tmp_path / "g.keras")
-    assert model.checks == ("structure", "finite", "values")
-    assert model.notes == (NOT_LOADED,)
+    assert model.checks == ("structure", "finite", "values", "restore", "roundtrip")
+    assert model.notes == ()
     assert model.groups == {Group.WEIGHTS}
     assert model.positions == {
         "weights": Position("weight-gate.yml", 3, 5),
@@ -43,9 +43,10 @@ def test_the_smallest_manifest(tmp_path: Path) -> None:
 
 
 def test_without_a_reference_that_is_said(tmp_path: Path) -> None:
-    (model,) = planned(tmp_path, "version: 1\nmodels:\n  - weights: m.keras\n")
+    (model,) = planned(tmp_path, "version: 1\nmodels:\n  - weights: m.keras\n    load: false\n")
     assert model.checks == ("finite",)
     assert model.notes == (NOT_LOADED, NO_REFERENCE)
+    assert model.loading is None
 
 
 def test_everything_at_once(tmp_path: Path) -> None:
@@ -67,7 +68,8 @@ models:
 """ % ("0" * 64)  # fmt: skip
     (model,) = planned(tmp_path, text)
     assert model.name == "big"
-    assert model.checks == ("rules", "digest", "structure", "finite", "values", "statistics")
+    data = ("rules", "digest", "structure", "finite", "values", "statistics")
+    assert model.checks == (*data, "restore", "roundtrip", "loaded-values")
     assert model.groups == {Group.WEIGHTS, Group.OPTIMIZER}
     assert model.rules.tolerance == Tolerance(1e-3, 0)
     assert [rule.expect for rule in model.rules.all] == [Expect.CHANGED, None]

@@ -20,8 +20,10 @@ version: 1
 models:
   - weights: one.npz
     reference: gold.npz
+    load: false
   - weights: two.npz
     reference: gold.npz
+    load: false
 """
 
 

@@ -3,6 +3,10 @@
 from gate.checks.digest import check_digest
 from gate.checks.finite import check_finite
 from gate.checks.interface import Check
+from gate.checks.loaded_values import check_loaded_values
+from gate.checks.predictions import check_predictions
+from gate.checks.restore import check_restore
+from gate.checks.roundtrip import check_roundtrip
 from gate.checks.rules import check_rules
 from gate.checks.statistics import check_statistics
 from gate.checks.structure import check_structure
@@ -16,4 +20,8 @@ CHECKS: dict[str, Check] = {
     "finite": check_finite,
     "values": check_values,
     "statistics": check_statistics,
+    "restore": check_restore,
+    "roundtrip": check_roundtrip,
+    "loaded-values": check_loaded_values,
+    "predictions": check_predictions,
 }

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
 
-from gate.errors import UnreadableError
+from gate.asked import Loading
+from gate.checks.evidence import Evidence
+from gate.errors import GateError, UnreadableError
 from gate.position import Position
 from gate.results import CheckResult, Finding, Outcome
 from gate.tensors.compare import Criterion
@@ -35,6 +37,17 @@ class Subject:
     thresholds: Mapping[str, Tolerance] = field(default_factory=dict)
     positions: Mapping[str, Position] = field(default_factory=dict)
     threads: int = 1
+    loading: Loading = field(default_factory=Loading)
+    """What is asked of the loaded model."""
+    evidence: Evidence | None = None
+    """What loading shows; None where the file is not loaded."""
+
+    @property
+    def loaded(self) -> Evidence:
+        """The same, for checks that are only made where there is some."""
+        if self.evidence is None:
+            raise GateError("the file was not loaded", "report this as a defect of weight-gate")
+        return self.evidence
 
     @cached_property
     def expectations(self) -> Mapping[str, Expectation]:

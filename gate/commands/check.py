@@ -18,6 +18,7 @@ from gate.reports.files import ReportFiles
 from gate.reports.outputs import github_outputs
 from gate.reports.progress import Progress
 from gate.run import Run, unusable
+from gate.runtime.settings import Settings
 from gate.workspace import Workspace
 
 
@@ -27,16 +28,17 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
     try:
         loaded = load_manifest(path)
         workspace = Workspace.of_manifest(path, options.root)
-        plans = plan(loaded, workspace, datetime.now(UTC).date())
+        plans = plan(loaded, workspace, datetime.now(UTC).date(), options.device)
     except UsageError as error:
         _report_unusable(error, options, host)
         raise
     job = Run(
         plans,
         workspace,
-        command=shlex.join(["weight-gate", "check", str(path), *_roots(options.root)]),
+        command=shlex.join(["weight-gate", "check", str(path), *_roots(options.root), *_allowances(options)]),
         manifest=str(path),
         threads=options.threads,
+        settings=_settings(options, workspace),
     )
     paths = _report_paths(options)
     _refuse_paths_in_use(paths, job.inputs, path)
@@ -75,6 +77,32 @@ def _report_unusable(error: UsageError, options: argparse.Namespace, host: Runne
 def _roots(roots: Sequence[Path]) -> Iterator[str]:
     for root in roots:
         yield from ("--root", str(root))
+
+
+def _allowances(options: argparse.Namespace) -> Iterator[str]:
+    if options.allow_code:
+        yield "--allow-code"
+    if options.device:
+        yield from ("--device", options.device)
+
+
+def _settings(options: argparse.Namespace, workspace: Workspace) -> Settings:
+    """What the processes that load may take and do."""
+    known = {
+        "scratch": options.scratch,
+        "seconds": options.timeout,
+        "memory_bytes": options.memory,
+        "threads": options.threads,
+    }
+    if options.scratch is not None and not options.scratch.is_dir():
+        raise UsageError(f"--scratch {options.scratch} is no folder", "name a folder that is there")
+    return Settings(
+        base=workspace.base,
+        roots=workspace.roots,
+        allow_code=options.allow_code,
+        require_sandbox=options.require_sandbox,
+        **{key: value for key, value in known.items() if value is not None},
+    )
 
 
 def _report_paths(options: argparse.Namespace) -> dict[str, Path]:

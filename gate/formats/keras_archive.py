@@ -48,6 +48,7 @@ class KerasArchive(Reader):
         notes = _asset_notes(members)
         weights = weight_set(self.key, source.shown, list(_files(source)), config, source.limits, source.close, notes)
         weights.checksums = members.checksums()
+        weights.alone = True
         return weights
 
 

@@ -52,7 +52,8 @@ class KerasLegacy(Reader):
                 variable=found.names[0].rpartition("/")[2],
                 index=found.index,
             )
-        return WeightSet(source.shown, self.key, tensors, tuple(reading.notes), source.close)
+        alone = text_of(source.hdf5.attribute("model_config")) is not None
+        return WeightSet(source.shown, self.key, tensors, tuple(reading.notes), source.close, alone=alone)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def statistic_expectation(said: Mapping[str, Any]) -> Iterator[Problem]:
         for key in ("rtol", "atol"):
             if key in said:
                 yield (key,), f"{key} belongs to a value: at_least and at_most are exact"
-    low, value, high = (_real(said.get(key)) for key in ("at_least", "value", "at_most"))
+    low, value, high = (real(said.get(key)) for key in ("at_least", "value", "at_most"))
     if low is not None and high is not None and low > high:
         yield ("at_most",), "no number holds: at_most is less than at_least"
     elif value is not None and ((low is not None and value < low) or (high is not None and value > high)):
@@ -146,9 +146,9 @@ def _statistics(said: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _bounds(entry: Any) -> Iterator[tuple[str, float]]:
-    said = {"value": entry} if _real(entry) is not None else _mapping(entry)
+    said = {"value": entry} if real(entry) is not None else keys_in(entry)
     for key in ("value", "at_least", "at_most"):
-        if (number := _real(said.get(key))) is not None:
+        if (number := real(said.get(key))) is not None:
             yield key, number
 
 
@@ -183,7 +183,7 @@ def _needs_reference(said: Mapping[str, Any]) -> Iterator[Problem]:
         if key in said:
             yield (key,), "needs a `reference`, and this model has none"
     rules = said.get("tensors")
-    rules = [_mapping(rule) for rule in _listed(rules)]
+    rules = [keys_in(rule) for rule in entries_in(rules)]
     inline = any(key in rule for rule in rules for key in ("values", *STATISTICS))
     for index, rule in enumerate(rules):
         expect = rule.get("expect")
@@ -200,8 +200,8 @@ def manifest(said: Mapping[str, Any]) -> Iterator[Problem]:
     """No two models of one name."""
     first: dict[str, int] = {}
     models = said.get("models")
-    for index, entry in enumerate(_listed(models)):
-        model = _mapping(entry)
+    for index, entry in enumerate(entries_in(models)):
+        model = keys_in(entry)
         name, weights = model.get("name"), model.get("weights")
         key = "name"
         if name is None and isinstance(weights, str) and not is_glob(weights):
@@ -216,7 +216,7 @@ def manifest(said: Mapping[str, Any]) -> Iterator[Problem]:
         first.setdefault(name, index)
 
 
-def _mapping(entry: Any) -> Mapping[str, Any]:
+def keys_in(entry: Any) -> Mapping[str, Any]:
     """The keys that were written in `entry`, validated or not; none where it is no mapping."""
     if isinstance(entry, Mapping):
         return entry
@@ -224,9 +224,11 @@ def _mapping(entry: Any) -> Mapping[str, Any]:
     return {key: value for key, value in said if value is not None}
 
 
-def _listed(entries: Any) -> Sequence[Any]:
+def entries_in(entries: Any) -> Sequence[Any]:
+    """The entries of a list, validated or not; none where it is no list."""
     return entries if isinstance(entries, list | tuple) else ()
 
 
-def _real(value: Any) -> float | None:
+def real(value: Any) -> float | None:
+    """`value` where it is a number."""
     return value if type(value) in (int, float) else None

@@ -7,7 +7,7 @@ here over what was written, and pydantic's own run of them is left out.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gate.manifest.parts import LOAD, REFERENCE, SHAPES, WORDS, homes, keys_of, not_yet, part_at
+from gate.manifest.parts import REFERENCE, SHAPES, WORDS, homes, keys_of, part_at
 from gate.manifest.text import Path, did_you_mean, found, listed, quoted
 from gate.manifest.yaml_nodes import Broken, Node
 from gate.manifest.yaml_scalars import boolean_advice, number_advice
@@ -19,6 +19,10 @@ _EXPECTED = {
     "float_type": "a number",
     "finite_number": "a finite number",
 }
+_OR_FALSE = (("load",), ("roundtrip",))  # ends of paths
+_TOLERANCE = "is missing: a tolerance has both, rtol and atol"
+_MISSING = {"rtol": _TOLERANCE, "atol": _TOLERANCE, "reason": "is missing: say why this need not hold"}
+_LISTS_OF_TEXTS = ("outputs", "partial")
 
 
 def problems(data: Any, root: Node, errors: list[Any]) -> Iterator[tuple[Path, str]]:
@@ -64,9 +68,9 @@ def _in_words(error: Any, path: Path, value: Any, root: Node) -> str:
     if kind == "extra_forbidden":
         return _unknown(path)
     if kind == "gate":
-        return _ours(str(error["ctx"]["reason"]), key, root, path)
+        return _ours(str(error["ctx"]["reason"]), root, path)
     if kind == "literal_error":
-        return _word(str(key), value, root, path)
+        return _word(_last_key(path), value, root, path)
     if kind == "string_type":
         return _text(key, value, root, path)
     if kind == "tuple_type":
@@ -77,7 +81,7 @@ def _in_words(error: Any, path: Path, value: Any, root: Node) -> str:
 def _rest(error: Any, path: Path, value: Any, root: Node) -> str:
     kind = error["type"]
     if kind == "missing":
-        return "is missing: a tolerance has both, rtol and atol" if path[-1] in ("rtol", "atol") else "is missing"
+        return _MISSING.get(str(path[-1]), "is missing")
     if kind == "too_short":
         return "" if value else "needs at least one entry"  # its entries have problems of their own
     if kind == "greater_than_equal":
@@ -88,8 +92,6 @@ def _rest(error: Any, path: Path, value: Any, root: Node) -> str:
 
 
 def _unknown(path: Path) -> str:
-    if reason := not_yet(path):
-        return reason
     key, known = str(path[-1]), keys_of(part_at(path[:-1]))
     if nearest := did_you_mean(key, known):
         return f"unknown key{nearest}"
@@ -101,11 +103,8 @@ def _unknown(path: Path) -> str:
     return f"unknown key: known here are {listed(known, 'and')}"
 
 
-def _ours(reason: str, key: Any, root: Node, path: Path) -> str:
-    if key != "load":
-        return reason
-    hint = _advice(root, path)
-    return f"{reason}{hint}" if hint else f"`load` {LOAD}"
+def _ours(reason: str, root: Node, path: Path) -> str:
+    return f"{reason}{_advice(root, path)}" if path[-1:] in _OR_FALSE and reason.startswith("expected") else reason
 
 
 def _text(key: Any, value: Any, root: Node, path: Path) -> str:
@@ -128,7 +127,7 @@ def _advice(root: Node, path: Path) -> str:
     node = _node(root, path)
     if node is None or not isinstance(node.value, str):
         return ""
-    give = boolean_advice if path[-1:] == ("load",) else number_advice
+    give = boolean_advice if path[-1:] in _OR_FALSE else number_advice
     text = give(node.text, not node.plain)
     return f": {text}" if text else ""
 
@@ -142,7 +141,13 @@ def _quotes(root: Node, path: Path) -> str:
 def _brackets(path: Path, value: Any) -> str:
     if path[-1:] == ("shape",):
         return f": write [{value}]" if type(value) is int else ""
+    if isinstance(value, str) and path[-1] in _LISTS_OF_TEXTS:
+        return f": write [{quoted(value)}]"
     return ": each entry of a list begins with `- `" if isinstance(value, Mapping) else ""
+
+
+def _last_key(path: Path) -> str:
+    return next((step for step in reversed(path) if isinstance(step, str)), "")
 
 
 def _within(path: Path, data: Any) -> Path:

@@ -1,12 +1,22 @@
 """The kinds of values that a manifest holds, as annotated types: names, paths, globs, bounds, dates."""
 
+import keyword
 import re
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gate.globs import glob_pattern
 from gate.manifest.text import found, listed, quoted
@@ -47,6 +57,12 @@ DTYPES: tuple[str, ...] = get_args(DType)
 Expectation = Literal["close", "identical", "changed", "any", "new", "removed", "ignored"]
 Allowance = Literal["allowed", "forbidden"]
 GroupMode = Literal["compare", "list"]
+Device = Literal["auto", "cpu", "gpu"]
+RoundtripFormat = Literal["keras", "weights.h5", "h5", "checkpoint", "saved_model"]
+Agreement = Literal["argmax", "topk", "sign", "threshold"]
+
+# In place of a path, in `expected`: what the reference, loaded the same way, gives.
+REFERENCE_WORD = "reference"
 
 
 def mistake(reason: str) -> PydanticCustomError:
@@ -105,9 +121,9 @@ def _day(value: Any) -> Any:
         raise mistake(f"there is no such day as {quoted(value)}") from error
 
 
-def _false(value: Any) -> Any:
-    if value is not False and value is not None:
-        raise mistake(f"expected false, found {found(value)}")
+def _two(value: Any) -> Any:
+    if type(value) is not int or value != 2:
+        raise mistake(f"expected 2, found {found(value)}: Keras 2 is what tf-keras loads, and 3 is the default")
     return value
 
 
@@ -179,6 +195,110 @@ def fill_placeholders(text: str, file: str, stem: str) -> str:
     return _PLACEHOLDER.sub(lambda place: known.get(place[0], place[0]), text)
 
 
+_CODE = re.compile(r"(?P<file>[^:]+\.py):(?P<function>[^:]+)")
+_CODE_EXAMPLE = "PATH.py:FUNCTION, like src/models.py:build"
+
+
+def _code(text: str) -> str:
+    _line(text)
+    written = _CODE.fullmatch(text)
+    if not written or not all(_is_name(part) for part in written["function"].split(".")):
+        raise mistake(f"expected {_CODE_EXAMPLE}, found {quoted(text)}{_code_advice(text)}")
+    return text
+
+
+def _is_name(word: str) -> bool:
+    return word.isidentifier() and not keyword.iskeyword(word)
+
+
+def _code_advice(text: str) -> str:
+    if "::" in text:
+        return ": one colon, not two"
+    if text.endswith(")"):
+        return ": the function's name alone, without brackets"
+    if text.endswith(".py"):
+        return ": say which function of the file"
+    path, colon, _ = text.rpartition(":")
+    if colon and path and "/" not in path and not path.endswith(".py"):
+        return f": the file itself, {path.replace('.', '/')}.py, not a module's name"
+    return ""
+
+
+def split_code(text: str) -> tuple[str, str]:
+    """The file and the function that `PATH.py:FUNCTION` names."""
+    file, _, function = text.rpartition(":")
+    return file, function
+
+
+def _one_file(text: str) -> str:
+    _line(text)
+    if "://" in text:
+        raise mistake(f"{quoted(text)} is no file: fetch it before the gate runs, and give its path")
+    if "*" in text or "?" in text:
+        raise mistake(f"expected the path of one file, found the glob {quoted(text)}")
+    if any("{" + name + "}" in text for name in PLACEHOLDERS):
+        raise mistake(f"{quoted(text)} has a placeholder: only a `reference` has those")
+    return text
+
+
+_DATA = (".npz", ".npy", ".json")
+
+
+def _data(text: str) -> str:
+    _one_file(text)
+    if not text.endswith(_DATA):
+        raise mistake(f"expected a path that ends in {listed(_DATA)}, found {quoted(text)}")
+    return text
+
+
+def _expected(text: str) -> str:
+    if text == REFERENCE_WORD:
+        return text
+    if not text.endswith(_DATA):
+        ends = listed(_DATA)
+        raise mistake(f"expected {REFERENCE_WORD}, or a path that ends in {ends}, found {quoted(text)}")
+    return _one_file(text)
+
+
+def _within(least: float, most: float, what: str) -> Callable[[float], float]:
+    def check(value: float) -> float:
+        if not least <= value <= most:
+            raise mistake(f"expected {what} from {least:g} to {most:g}, found the number {value:g}")
+        return value
+
+    return check
+
+
+@dataclass(frozen=True)
+class FalseOr:
+    """Of a key that is false or what `inner` reads, `kinds` in Python.
+
+    In place of a union, whose errors would tell of each of its members, and not where they stand.
+    """
+
+    inner: Any
+    kinds: tuple[type, ...]
+    expected: str
+    default: str  # what true would ask for
+
+    def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """False, or what `inner` reads."""
+        return core_schema.no_info_wrap_validator_function(self._read, handler.generate_schema(self.inner))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The same, for editors."""
+        return {"anyOf": [{"const": False}, handler(schema)]}
+
+    def _read(self, value: Any, inner: Callable[[Any], Any]) -> Any:
+        if value is False:
+            return value
+        if value is True or (isinstance(value, str) and value.strip().lower() in ("true", "yes", "on")):
+            raise mistake(f"{self.default} is the default: remove it")
+        if not isinstance(value, self.kinds):
+            raise mistake(f"expected {self.expected}, found {found(value)}")
+        return inner(value)
+
+
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Text = Annotated[str, AfterValidator(_line), Field(json_schema_extra={"minLength": 1})]
@@ -192,8 +312,28 @@ Day = Annotated[
     BeforeValidator(_day),
     WithJsonSchema({"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
 ]
-No = Annotated[Literal[False], BeforeValidator(_false)]
 One = Annotated[Literal[1], BeforeValidator(_one)]
+Two = Annotated[Literal[2], BeforeValidator(_two)]
 KnownDType = Annotated[DType, BeforeValidator(_dtype)]
 Shape = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False)]
 InlineValues = Annotated[Any, AfterValidator(_values), WithJsonSchema({"title": "Values"})]
+OneFile = Annotated[str, AfterValidator(_one_file), Field(json_schema_extra={"minLength": 1})]
+DataFile = Annotated[str, AfterValidator(_data), Field(json_schema_extra={"pattern": r"\.(npz|npy|json)$"})]
+ExpectedOutputs = Annotated[
+    str, AfterValidator(_expected), Field(json_schema_extra={"pattern": rf"^{REFERENCE_WORD}$|\.(npz|npy|json)$"})
+]
+Code = Annotated[
+    str, AfterValidator(_code), Field(json_schema_extra={"pattern": r"^[^:]+\.py:[^\s:().]+(\.[^\s:().]+)*$"})
+]
+Share = Annotated[
+    Finite,
+    AfterValidator(_within(0, 1, "a share")),
+    Field(json_schema_extra={"minimum": 0, "maximum": 1}),
+]
+Cosine = Annotated[
+    Finite,
+    AfterValidator(_within(-1, 1, "a cosine")),
+    Field(json_schema_extra={"minimum": -1, "maximum": 1}),
+]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]

@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 from gate.manifest.crosscheck import OF_THE_REFERENCE, SAYING
+from gate.manifest.crosscheck_loading import COMPARING, OF_RANDOM_INPUTS
+from gate.manifest.fields import REFERENCE_WORD
 from gate.manifest.model import Manifest
 
 SCHEMA_ID = "urn:weight-gate:manifest:1"
@@ -37,12 +39,60 @@ _SAID_TWICE: dict[str, Any] = {
             },
         ],
     },
+    "ArchitectureEntry": {"minProperties": 1, "maxProperties": 1},
+    "LoadEntry": {"minProperties": 1, "maxProperties": 1},
+    "RestoreEntry": {"minProperties": 1},
+    "AgreementEntry": {
+        "allOf": [
+            {"if": {"properties": {"metric": {"not": {"const": owner}}}}, "then": {"properties": {key: False}}}
+            for key, owner in (("k", "topk"), ("threshold", "threshold"))
+        ]
+    },
+    "DifferenceEntry": {"minProperties": 1},
+    "MetricEntry": {"anyOf": [{"required": [key]} for key in ("at_least", "at_most", "max_drop")]},
+    "PredictionEntry": {
+        "anyOf": [{"required": ["expected"]}, {"required": ["metric"]}],
+        "dependencies": {
+            **{key: ["expected"] for key in COMPARING},
+            "metric": ["inputs"],
+            "inputs": {"properties": dict.fromkeys(OF_RANDOM_INPUTS, False)},
+        },
+    },
     "ModelEntry": {
         "dependencies": {"names": ["reference"], "statistics": ["reference"]},
         "if": {"not": {"required": ["reference"]}},
         "then": {
-            "properties": {"tensors": {"items": {"properties": {"expect": {"not": {"enum": list(OF_THE_REFERENCE)}}}}}}
+            "properties": {
+                "tensors": {"items": {"properties": {"expect": {"not": {"enum": list(OF_THE_REFERENCE)}}}}},
+                "predictions": {
+                    "items": {
+                        "properties": {
+                            "expected": {"not": {"const": REFERENCE_WORD}},
+                            "metric": {"properties": {"max_drop": False}},
+                        }
+                    }
+                },
+            }
         },
+        "allOf": [
+            {
+                "if": {"required": ["load"], "properties": {"load": {"const": False}}},
+                "then": {
+                    "properties": {
+                        **dict.fromkeys(("architecture", "restore", "predictions"), False),
+                        "roundtrip": {"const": False},
+                    }
+                },
+            },
+            {
+                "if": {"required": ["load"], "properties": {"load": {"required": ["code"], "type": "object"}}},
+                "then": {"properties": {"architecture": False}},
+            },
+            {
+                "if": {"required": ["restore"], "properties": {"restore": {"required": ["partial"]}}},
+                "then": {"required": ["architecture"]},
+            },
+        ],
     },
 }
 _VALUES: dict[str, Any] = {
@@ -66,6 +116,8 @@ def schema() -> dict[str, Any]:
         number = {"type": "number", "minimum": 0} if name == "StatisticThreshold" else {"type": "number"}
         definitions[name] = {"description": description, "anyOf": [number, mapping]}
     definitions["Values"] = _VALUES
+    definitions["ModelEntry"]["properties"]["roundtrip"]["anyOf"][1]["uniqueItems"] = True
+    definitions["PredictionEntry"]["properties"]["outputs"]["uniqueItems"] = True
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": SCHEMA_ID,
@@ -89,10 +141,11 @@ def _draft7(node: Any) -> Any:
     if node.get("title") == "Values" and "properties" not in node:
         node = {"$ref": "#/definitions/Values", **node}
     out = {key: _draft7(value) for key, value in node.items() if key != "title" or isinstance(value, dict)}
-    if out.get("default", 0) is None:
-        del out["default"]
+    if out.get("default", 0) is None or (out.get("default") == [] and "minItems" in out):
+        del out["default"]  # what a key that is left out means, and may not be written
     if "anyOf" in out:
         rest = [option for option in out["anyOf"] if option != {"type": "null"}]
+        out["anyOf"] = rest
         if len(rest) == 1:
             del out["anyOf"]
             out = {**rest[0], **out}

@@ -4,66 +4,74 @@ Each model knows its own keys and their types; what keys mean together is in `ga
 """
 
 import posixpath
-from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from gate.manifest import crosscheck
+from gate.manifest import crosscheck, crosscheck_loading
 from gate.manifest.fields import (
     STATISTICS,
     Allowance,
     Day,
+    Device,
     Digest,
     Expectation,
+    FalseOr,
     Finite,
     Glob,
     GroupMode,
     InlineValues,
     KnownDType,
-    No,
     NotNegative,
     One,
     ReferencePath,
     Regex,
+    RoundtripFormat,
     Sentence,
     Shape,
     Text,
     fill_placeholders,
-    mistake,
+    split_code,
 )
-from gate.manifest.text import dotted
+from gate.manifest.loading import (
+    AgreementEntry,
+    ArchitectureEntry,
+    CosineEntry,
+    DifferenceEntry,
+    LoadEntry,
+    MetricEntry,
+    PredictionEntry,
+    QuantileEntry,
+    RestoreEntry,
+    WaiveEntry,
+)
+from gate.manifest.part import Part, ToleranceEntry
+from gate.manifest.text import Path
 
-
-class Part(BaseModel):
-    """A mapping of the manifest, with its own keys."""
-
-    # Built once, as parts of `Manifest`: every model that builds itself costs start-up time.
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
-
-    @classmethod
-    def problems(cls, said: Mapping[str, Any]) -> Iterable[crosscheck.Problem]:  # noqa: ARG003
-        """What is wrong between the keys of one such mapping."""
-        return ()
-
-    @model_validator(mode="after")
-    def _together(self) -> Self:
-        for path, reason in self.problems({key: value for key, value in self.said() if value is not None}):
-            raise mistake(f"{dotted(path)}: {reason}" if path else reason)
-        return self
-
-    def said(self) -> Iterable[tuple[str, Any]]:
-        """The keys that were written, as in the manifest, and their values."""
-        for field, value in self:
-            if field in self.model_fields_set:
-                yield type(self).model_fields[field].alias or field, value
-
-
-class ToleranceEntry(Part):
-    """How far a value may be from the expected one: `|actual - expected| <= atol + rtol * |expected|`."""
-
-    rtol: NotNegative = Field(description="Relative to the expected value. `1e-6` is a number in YAML 1.2.")
-    atol: NotNegative = Field(description="Absolute.")
+__all__ = [
+    "AgreementEntry",
+    "ArchitectureEntry",
+    "CosineEntry",
+    "Defaults",
+    "DifferenceEntry",
+    "Groups",
+    "LoadEntry",
+    "Manifest",
+    "MetricEntry",
+    "ModelEntry",
+    "NameRule",
+    "Part",
+    "PredictionEntry",
+    "QuantileEntry",
+    "RestoreEntry",
+    "StatisticExpectation",
+    "StatisticThreshold",
+    "Statistics",
+    "TensorRule",
+    "ToleranceEntry",
+    "WaiveEntry",
+]
 
 
 class StatisticExpectation(Part):
@@ -113,6 +121,11 @@ class Defaults(Part):
 
     tolerance: ToleranceEntry | None = Field(
         None, description="For every tensor; without it, the published one of each dtype."
+    )
+    device: Device = Field(
+        "auto",
+        description="Where models are loaded and run: auto (a GPU where there is one), cpu, or gpu (an error without "
+        "one).",
     )
 
 
@@ -230,12 +243,47 @@ class ModelEntry(Part):
     statistics: Statistics | None = Field(
         None, description="Statistics to compare with the reference's, tensor by tensor."
     )
-    load: No | None = Field(None, description="false: the file is read as data and not loaded.")
+    architecture: ArchitectureEntry | None = Field(
+        None, description="The model that the weights are loaded into, where the file does not hold it itself."
+    )
+    load: (
+        Annotated[
+            LoadEntry | Literal[False],
+            FalseOr(LoadEntry, (dict, LoadEntry), "false, {code: …} or {keras: 2}", "loading"),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="How the file is loaded, other than by what it is. false: it is read as data and not loaded.",
+    )
+    restore: RestoreEntry | None = Field(
+        None, description="Of the proof that loading brings every tensor of the file into the variable of its name."
+    )
+    roundtrip: (
+        Annotated[
+            tuple[RoundtripFormat, ...] | Literal[False],
+            FalseOr(
+                Annotated[tuple[RoundtripFormat, ...], Field(strict=False, min_length=1)],
+                (list, tuple),
+                "false or a list of formats, like [keras]",
+                "a round-trip in the file's own format",
+            ),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="The formats that the loaded model is saved in and loaded from again; without it, the file's own. "
+        "false: none.",
+    )
+    predictions: tuple[PredictionEntry, ...] = Field(
+        (), strict=False, min_length=1, description="What the loaded model must give for inputs."
+    )
 
     @classmethod
     def problems(cls, said: Mapping[str, Any]) -> Iterable[crosscheck.Problem]:
         """What is wrong between the keys of one such mapping."""
-        return crosscheck.model_entry(said)
+        yield from crosscheck.model_entry(said)
+        yield from crosscheck_loading.model_entry(said)
 
     @property
     def is_glob(self) -> bool:
@@ -252,6 +300,30 @@ class ModelEntry(Part):
             return None
         path = posixpath.normpath(file or self.weights)
         return fill_placeholders(self.reference, posixpath.basename(path), crosscheck.stem(path))
+
+    def hooks(self) -> Iterator[tuple[Path, str]]:
+        """The project's own code that this model asks for: where below the model it stands, and what is written."""
+        if self.architecture and self.architecture.code is not None:
+            yield ("architecture", "code"), self.architecture.code
+        if self.load and self.load.code is not None:
+            yield ("load", "code"), self.load.code
+        for index, prediction in enumerate(self.predictions):
+            if prediction.metric:
+                yield ("predictions", index, "metric", "code"), prediction.metric.code
+
+    def paths(self) -> Iterator[tuple[Path, str]]:
+        """The files beside `weights` and `reference`: where below the model each stands, and its path as written."""
+        if self.architecture:
+            for key, path in (("keras", self.architecture.keras), ("json", self.architecture.json_)):
+                if path is not None:
+                    yield ("architecture", key), path
+        for route, code in self.hooks():
+            yield route, split_code(code)[0]
+        for index, prediction in enumerate(self.predictions):
+            if prediction.inputs is not None:
+                yield ("predictions", index, "inputs"), prediction.inputs
+            if prediction.expected is not None and not prediction.from_reference:
+                yield ("predictions", index, "expected"), prediction.expected
 
 
 class Manifest(Part):

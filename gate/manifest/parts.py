@@ -2,20 +2,40 @@
 
 from typing import get_args
 
-from gate.manifest.fields import DTYPES, STATISTICS, Allowance, Expectation, GroupMode
+from gate.manifest.fields import (
+    DTYPES,
+    STATISTICS,
+    Agreement,
+    Allowance,
+    Device,
+    Expectation,
+    GroupMode,
+    RoundtripFormat,
+)
+from gate.manifest.loading import (
+    AgreementEntry,
+    ArchitectureEntry,
+    CosineEntry,
+    DifferenceEntry,
+    LoadEntry,
+    MetricEntry,
+    PredictionEntry,
+    QuantileEntry,
+    RestoreEntry,
+    WaiveEntry,
+)
 from gate.manifest.model import (
     Defaults,
     Groups,
     Manifest,
     ModelEntry,
     NameRule,
-    Part,
     StatisticExpectation,
     Statistics,
     StatisticThreshold,
     TensorRule,
-    ToleranceEntry,
 )
+from gate.manifest.part import Part, ToleranceEntry
 from gate.manifest.text import Path, listed
 
 # Which model reads the mapping at a path, every index written as 0.
@@ -31,18 +51,20 @@ PARTS: dict[Path, type[Part]] = {
     ("models", 0, "statistics"): Statistics,
     **{("models", 0, "tensors", 0, key): StatisticExpectation for key in STATISTICS},
     **{("models", 0, "statistics", key): StatisticThreshold for key in STATISTICS},
+    ("models", 0, "architecture"): ArchitectureEntry,
+    ("models", 0, "load"): LoadEntry,
+    ("models", 0, "restore"): RestoreEntry,
+    ("models", 0, "restore", "waive", 0): WaiveEntry,
+    ("models", 0, "predictions", 0): PredictionEntry,
+    ("models", 0, "predictions", 0, "tolerance"): ToleranceEntry,
+    ("models", 0, "predictions", 0, "agreement"): AgreementEntry,
+    ("models", 0, "predictions", 0, "cosine"): CosineEntry,
+    ("models", 0, "predictions", 0, "difference"): DifferenceEntry,
+    ("models", 0, "predictions", 0, "difference", "quantile"): QuantileEntry,
+    ("models", 0, "predictions", 0, "metric"): MetricEntry,
 }
 
 # What the format is to have and this version cannot do.
-LOADING = "needs loading, which this version of weight-gate does not do yet"
-NOT_YET: dict[Path, str] = {
-    ("models", 0, "architecture"): f"`architecture` {LOADING}: remove it, and the data checks still run",
-    ("models", 0, "restore"): f"`restore` {LOADING}: remove it, and the data checks still run",
-    ("models", 0, "roundtrip"): f"`roundtrip` {LOADING}: remove it, or run a round-trip in your own tests",
-    ("models", 0, "predictions"): f"`predictions` {LOADING}: remove it, or compare predictions in your own tests",
-    ("defaults", "device"): f"`device` {LOADING}: remove it",
-}
-LOAD = f"{LOADING}: remove it, or write `load: false`"
 REFERENCE = (
     "this version of weight-gate reads a reference from a path only, not from git, a lock or a URL: "
     "fetch the file before the gate runs, and give its path"
@@ -50,7 +72,7 @@ REFERENCE = (
 
 SHAPES: dict[type[Part], str] = {
     Manifest: "a mapping of version, defaults, models",
-    Defaults: "a mapping of tolerance",
+    Defaults: "a mapping of tolerance, device",
     ToleranceEntry: "{rtol: …, atol: …}",
     StatisticExpectation: "a number, or a mapping of value, rtol, atol, at_least, at_most",
     StatisticThreshold: "a number, or a mapping of rtol, atol",
@@ -59,6 +81,16 @@ SHAPES: dict[type[Part], str] = {
     ModelEntry: "a mapping with weights",
     TensorRule: "a mapping with match",
     Statistics: f"a mapping of {listed(STATISTICS, 'and')}",
+    ArchitectureEntry: "{code: …}, {keras: …} or {json: …}",
+    LoadEntry: "false, {code: …} or {keras: 2}",
+    RestoreEntry: "a mapping of waive, partial",
+    WaiveEntry: "{match: …, reason: …}",
+    PredictionEntry: "a mapping with expected or metric",
+    AgreementEntry: "{metric: …, at_least: …}",
+    CosineEntry: "{at_least: …}",
+    DifferenceEntry: "a mapping of max, mean, quantile",
+    QuantileEntry: "{q: …, at_most: …}",
+    MetricEntry: "a mapping with code and a bound",
 }
 WORDS: dict[str, tuple[str, ...]] = {
     "expect": get_args(Expectation),
@@ -68,17 +100,15 @@ WORDS: dict[str, tuple[str, ...]] = {
     "optimizer": get_args(GroupMode),
     "metrics": get_args(GroupMode),
     "rng": get_args(GroupMode),
+    "device": get_args(Device),
+    "roundtrip": get_args(RoundtripFormat),
+    "metric": get_args(Agreement),
 }
 
 
 def part_at(path: Path) -> type[Part] | None:
     """The model that reads a mapping at `path`."""
     return PARTS.get(_general(path))
-
-
-def not_yet(path: Path) -> str:
-    """Why this version cannot do what the key at `path` asks for, or nothing."""
-    return NOT_YET.get(_general(path), "")
 
 
 def keys_of(part: type[Part] | None) -> tuple[str, ...]:

@@ -117,7 +117,8 @@ class WeightSet:
     `path` is shown to users as given; `format` is a key of `gate.formats.READERS`; `notes` are things the reader
     wants said in the report ("names are positions: …"); `files` are all files that the tensors were read from.
     `checksums` compare what is no tensor, or a second copy of one, with the file's own checksums: they raise
-    `UnreadableError`, and their keys are what reports call these parts.
+    `UnreadableError`, and their keys are what reports call these parts. `alone` says that a framework can load the file
+    without being told how the model is built.
     """
 
     def __init__(
@@ -129,10 +130,12 @@ class WeightSet:
         close: Callable[[], None] = lambda: None,
         files: tuple[Path, ...] = (),
         checksums: Mapping[str, Callable[[], None]] = MappingProxyType({}),
+        alone: bool = False,
     ) -> None:
         self.path = path
         self.files = files
         self.checksums = checksums
+        self.alone = alone
         self.format = format
         self.tensors: Mapping[str, Tensor] = MappingProxyType(dict(tensors))
         self.notes = notes

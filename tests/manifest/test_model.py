@@ -66,6 +66,9 @@ def test_frozen() -> None:
         {"tensors": [{"match": "a", "shape": ["1"]}]},
         {"reference": "m/a.weights.h5"},
         {"load": 0},
+        {"load": False, "roundtrip": ["keras"]},
+        {"architecture": {"json": "a", "keras": "b"}},
+        {"predictions": [{"expected": "reference"}]},
     ],
 )
 def test_the_models_check_on_their_own(keys: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from gate.formats.pointers import TABLE_MAGIC
 from gate.formats.source import Source
 from gate.formats.tensorflow.bundle import open_bundle
 from gate.formats.tensorflow.checkpoint_tensors import by_keys, by_objects, object_graph
+from gate.formats.tensorflow.find import INDEX
 from gate.tensors.weightset import WeightSet
 
 
@@ -23,4 +24,6 @@ class Checkpoint(Reader):
         contents = by_keys(bundle) if graph is None else by_objects(bundle, graph)
         notes = tuple(contents.notes)
         found = contents.tensors
-        return WeightSet(source.shown, self.key, found, notes, source.close, bundle.files, contents.checksums)
+        meta = source.path.with_name(f"{source.path.name.removesuffix(INDEX)}.meta")
+        alone = graph is None and meta.is_file()  # its graph tells TF1 how the model is built
+        return WeightSet(source.shown, self.key, found, notes, source.close, bundle.files, contents.checksums, alone)

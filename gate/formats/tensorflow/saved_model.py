@@ -48,7 +48,9 @@ class SavedModelReader(Reader):
         else:
             contents.notes.append("the model has no variables")
         notes = (*contents.notes, GRAPH)
-        return WeightSet(shown, self.key, contents.tensors, notes, source.close, tuple(files), contents.checksums)
+        return WeightSet(
+            shown, self.key, contents.tensors, notes, source.close, tuple(files), contents.checksums, alone=True
+        )
 
 
 def _contents(bundle: Bundle, model: SavedModel, source: Source) -> Contents:

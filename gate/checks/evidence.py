@@ -1,0 +1,118 @@
+"""What loading a model shows, as its checks see it. `gate.runtime` gathers it, one step at a time, when it is asked.
+
+Everything in here is data: names of tensors and variables, arrays that are mapped, what a framework said. A step that
+could not be made raises a `GateError`; one in which the weights were refused raises `NotLoaded`.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gate.errors import GateError
+from gate.tensors.weightset import Array, Tensor
+
+
+class NotLoaded(GateError):  # noqa: N818 - a verdict
+    """The framework refused the weights: a verdict on them, not a failure to judge."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Said:
+    """A warning or log record of a framework; raw."""
+
+    text: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What the tags tell of one variable: the tensor of the file that landed in it, or those that parts of it hold."""
+
+    tensor: str | None
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What became of the file's tensors.
+
+    `tensors` are those of the file that were asked for, `variables` what the real file was loaded into. `landed` says
+    by variable what the tagged copies left there; `home` is, by tensor, the variable of its name, as far as names tell;
+    `texts` are tensors of texts, which carry no tag.
+    """
+
+    tensors: Mapping[str, Tensor]
+    variables: Mapping[str, Tensor]
+    landed: Mapping[str, Landing]
+    home: Mapping[str, str]
+    uncertain: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+    said: tuple[Said, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a model predicted: outputs by name, and on how many samples."""
+
+    arrays: Mapping[str, Array]
+    samples: int
+
+
+@dataclass(frozen=True)
+class Again:
+    """The same model once more: what it holds, and what it predicts on the same inputs, if anything."""
+
+    how: str  # "saved as keras and loaded in a fresh process"
+    hint: str
+    before: Mapping[str, Tensor]
+    after: Mapping[str, Tensor]
+    predicted: tuple[Outputs, Outputs] | None = None
+    other_graph: bool = False  # predicted by another graph than before: equal within tolerance, not to the bit
+    unpredicted: str = ""  # why there are no predictions
+    said: tuple[Said, ...] = ()
+    paired: Mapping[str, str] = field(default_factory=dict)
+    """The variable of `after` for each of `before`."""
+
+
+class Evidence(Protocol):
+    """What can be had of one model that is loaded. Each step is made once, when it is first asked for."""
+
+    def restored(self) -> Restored:
+        """Which tensor landed where."""
+
+    def repeats(self) -> Iterator[Again]:
+        """Other loads of the same file: from another path and built once more."""
+
+    @property
+    def own_format(self) -> str:
+        """The format of `roundtrip:` that the file itself is of; empty where it cannot be saved as such."""
+
+    @property
+    def not_saved(self) -> str:
+        """Why there is no own format."""
+
+    def roundtrip(self, format: str) -> AbstractContextManager[Again]:
+        """Saved in a format and loaded again in a fresh process; what was saved is gone at the end."""
+
+    def outputs(self, number: int) -> Outputs:
+        """What the model makes of the inputs of the prediction `number` of the plan."""
+
+    def one_by_one(self, number: int) -> tuple[Outputs, Outputs] | None:
+        """The first samples one by one, and together; None where there is but one."""
+
+    def expected(self, number: int) -> Outputs:
+        """What the reference makes of them, or the file of golden outputs."""
+
+    def metric(self, number: int, of_reference: bool = False) -> float:
+        """The project's own metric."""
+
+    def diverges(self, number: int, rtol: float, atol: float) -> str:
+        """The first layer whose activations are not the reference's, in words; empty where that cannot be told."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU computes."""

@@ -1,0 +1,235 @@
+"""Whole Keras models: `.keras` and `.h5`, by Keras 3 or, where the manifest says so, by tf-keras."""
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gate.runtime.held import Held
+from gate.runtime.keras_variables import keras_variables
+from gate.runtime.loaders.interface import How, Loaded, Refused, Sentinel, first_line
+from gate.tensors.model_inputs import InputSpec
+from gate.tensors.weightset import Array
+
+# What Keras says when the weights do not fit the model, of all that loading may fail for.
+_OF_THE_WEIGHTS = re.compile(
+    r"shape|mismatch|could not be loaded|expected \d+ variables|received \d+ variables|\d+ (?:saved )?layers|"
+    r"was never built|expects? \d+ weight|weight count|cannot assign",
+    re.IGNORECASE,
+)
+_DEFAULT_INPUT = re.compile(r"keras_tensor\w*|input(?:_layer)?(?:_\d+)?")
+
+
+def load_keras_model(how: How, path: str, sentinel: Sentinel) -> Loaded:  # noqa: ARG001 - built and loaded in one
+    """By `keras.saving.load_model`, in safe mode."""
+    return KerasLoaded(read_keras_file(path, how.compile))
+
+
+def read_keras_file(path: str, compile: bool) -> Any:
+    """The model in a `.keras` or `.h5` file."""
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=compile, safe_mode=True)
+    except Exception as error:
+        raise not_loaded("Keras", error) from error
+
+
+def load_tf_keras_model(how: How, path: str, sentinel: Sentinel) -> Loaded:  # noqa: ARG001
+    """By tf-keras, which is Keras 2."""
+    if find_spec("tf_keras") is None:
+        raise Refused(
+            "`load: {keras: 2}` needs the package tf-keras, which is not installed",
+            "pip install 'weight-gate[legacy]'",
+        )
+    import tf_keras
+
+    try:
+        return KerasLoaded(tf_keras.models.load_model(path, compile=how.compile))
+    except Exception as error:
+        raise not_loaded("tf-keras", error) from error
+
+
+def not_loaded(who: str, error: Exception) -> Refused:
+    """What a failed load says: of the weights, or of what the loader lacks."""
+    said = f"{who} could not load it: {type(error).__name__}: {first_line(error)}"
+    text = str(error)
+    if _OF_THE_WEIGHTS.search(text) and not isinstance(error, TypeError | OSError):
+        return Refused(said, "the weights in the file do not fit the model that is built for them", verdict=True)
+    if re.search(r"lambda|safe_mode|unsafe|arbitrary code", text, re.IGNORECASE):
+        return Refused(
+            said, "it holds code, which the gate never runs: build the model by `architecture: {code: …}` instead"
+        )
+    if re.search(r"custom object|register_keras_serializable|Unknown layer|Could not locate class", text):
+        return Refused(said, "it has classes of your own: build the model by `architecture: {code: …}`")
+    older = "" if who == "tf-keras" else ", or `load: {keras: 2}` with weight-gate[legacy] for a file of Keras 2"
+    return Refused(said, f"load it by hand to see why; `architecture: {{code: …}}` builds the model by code{older}")
+
+
+def is_keras_model(found: Any) -> bool:
+    """Whether it is a model of Keras 3 or tf-keras."""
+    kinds = {f"{each.__module__.split('.')[0]}.{each.__name__}" for each in type(found).__mro__}
+    return bool(kinds & {"keras.Model", "tf_keras.Model", "keras.Layer", "tf_keras.Layer"})
+
+
+class KerasLoaded(Loaded):
+    """A Keras model."""
+
+    what = "the model"
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self._function: Any = None
+        self._variables: list[Held] | None = None
+
+    @property
+    def variables(self) -> list[Held]:
+        if self._variables is None:
+            self._variables = keras_variables(self.model)
+        return self._variables
+
+    def inputs(self, signature: str | None) -> list[InputSpec]:  # noqa: ARG002 - a model has one
+        given = getattr(self.model, "inputs", None)
+        if not given:
+            return super().inputs(None)
+        names = list(getattr(self.model, "input_names", None) or [each.name for each in given])
+        return [
+            InputSpec(_input_name(name, place, len(names)), _dtype_name(each.dtype), tuple(each.shape))
+            for place, (name, each) in enumerate(zip(names, given, strict=True))
+        ]
+
+    def predict(self, inputs: Mapping[str, Array], signature: str | None, outputs: Sequence[str]) -> dict[str, Array]:  # noqa: ARG002
+        import tensorflow as tf
+
+        if self._function is None:
+            model, keys = self.model, _training(self.model)
+            self._function = tf.function(lambda given: model(given, **keys), reduce_retracing=False)
+        return chosen(named_outputs(self._function(self._given(inputs)), self._output_names), outputs)
+
+    @property
+    def _output_names(self) -> list[str]:
+        """What the model calls its outputs: the layers that make them."""
+        return list(getattr(self.model, "output_names", None) or ())
+
+    def save(self, format: str, folder: Path) -> Path:
+        import tensorflow as tf
+
+        try:
+            if format == "keras":
+                self.model.save(folder / "model.keras")
+                return folder / "model.keras"
+            if format == "weights.h5":
+                self.model.save_weights(folder / "model.weights.h5")
+                return folder / "model.weights.h5"
+            if format == "h5":
+                self.model.save(folder / "model.h5")
+                return folder / "model.h5"
+            if format == "saved_model":
+                if hasattr(self.model, "export"):
+                    self.model.export(folder / "saved_model", verbose=False)
+                else:
+                    tf.saved_model.save(self.model, folder / "saved_model")
+                return folder / "saved_model"
+            if format == "checkpoint":
+                return Path(tf.train.Checkpoint(model=self.model).write(str(folder / "model.ckpt")))
+        except OSError:
+            raise
+        except Exception as error:
+            raise Refused(
+                f"Keras could not save it as {format}: {type(error).__name__}: {first_line(error)}",
+                f"mend the model, or take {format} out of `roundtrip`",
+            ) from error
+        return super().save(format, folder)
+
+    def activations(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        layers = [layer for layer in getattr(self.model, "layers", ()) if type(layer).__name__ != "InputLayer"]
+        given = getattr(self.model, "inputs", None)
+        if not given or not layers:
+            return {}
+        try:
+            wanted = {layer.name: layer.output for layer in layers}
+            model = _functional_of(self.model)(given, wanted)
+            found = model(self._positional(inputs), training=False)
+        except Exception:  # noqa: BLE001 - a model that cannot be cut is no reason to fail: the outputs told already
+            return {}
+        return {name: _array(value) for name, value in found.items() if hasattr(value, "numpy")}
+
+    def _given(self, inputs: Mapping[str, Array]) -> Any:
+        """The inputs in the structure that the model's call takes."""
+        import tensorflow as tf
+
+        tensors = {name: tf.convert_to_tensor(value) for name, value in inputs.items()}
+        if len(tensors) == 1 and not isinstance(getattr(self.model, "input", None), dict):
+            return next(iter(tensors.values()))
+        if getattr(self.model, "inputs", None):
+            ordered = [tensors[spec.name] for spec in self.inputs(None)]
+            structure = self.model.input
+            return tf.nest.pack_sequence_as(structure, ordered) if tf.nest.is_nested(structure) else ordered[0]
+        return tensors
+
+    def _positional(self, inputs: Mapping[str, Array]) -> list[Any]:
+        import tensorflow as tf
+
+        return [tf.convert_to_tensor(inputs[spec.name]) for spec in self.inputs(None)]
+
+
+def named_outputs(found: Any, names: Sequence[str] = ()) -> dict[str, Array]:
+    """The outputs by name: keys where there are, else `names`, else `output`, or `output_0`, `output_1`, …"""
+    if isinstance(found, Mapping):
+        return {str(name): _array(value) for name, value in found.items()}
+    several = list(found) if isinstance(found, list | tuple) else [found]
+    if len(set(names)) != len(several):
+        names = [f"output_{place}" for place in range(len(several))] if len(several) > 1 else ["output"]
+    return {name: _array(value) for name, value in zip(names, several, strict=True)}
+
+
+def chosen(found: dict[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
+    """Only those that were asked for."""
+    if not outputs:
+        return found
+    if missing := [name for name in outputs if name not in found]:
+        raise Refused(f"there is no output {missing[0]}", f"it has {', '.join(found)}")
+    return {name: found[name] for name in outputs}
+
+
+def _array(value: Any) -> Array:
+    if not hasattr(value, "numpy"):
+        raise Refused(f"an output is a {type(value).__name__}", "have the model return dense tensors")
+    return np.asarray(value.numpy())
+
+
+def _functional_of(model: Any) -> Any:
+    """`Model` of the Keras that the model is of."""
+    package = next(each for each in type(model).__mro__ if each.__name__ == "Model").__module__.split(".")[0]
+    if package == "tf_keras":
+        import tf_keras
+
+        return tf_keras.Model
+    import keras
+
+    return keras.Model
+
+
+def _training(model: Any) -> dict[str, bool]:
+    """Calls of one's own may have no such argument."""
+    try:
+        names = inspect.signature(model.call).parameters
+    except (TypeError, ValueError):
+        return {"training": False}
+    takes = "training" in names or any(each.kind is inspect.Parameter.VAR_KEYWORD for each in names.values())
+    return {"training": False} if takes else {}
+
+
+def _input_name(name: str, place: int, count: int) -> str:
+    """An input's own name; default names are counted anew in each process, so their place stands for them."""
+    if not _DEFAULT_INPUT.fullmatch(name):
+        return name
+    return "input" if count == 1 else f"input_{place}"
+
+
+def _dtype_name(dtype: Any) -> str:
+    return str(getattr(dtype, "name", dtype))

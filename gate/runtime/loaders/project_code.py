@@ -1,0 +1,127 @@
+"""Functions of the repository: `PATH.py:FUNCTION`. They run only with `--allow-code`, in the child."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gate.runtime.held import Held
+from gate.runtime.loaders.interface import How, Loaded, Refused, Sentinel, first_line
+from gate.tensors.weightset import Array, Step
+
+
+def module_of(file: str) -> Any:
+    """The module; the folder of its file, and the current one (the manifest's), can be imported from."""
+    path = Path(file)
+    for folder in (str(path.parent), str(Path.cwd())):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    module = sys.modules.get(path.stem)
+    if module is None or getattr(module, "__file__", None) != file:
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        if spec is None or spec.loader is None:
+            raise Refused(f"{path.name} is no Python file", "name a file that ends in .py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:
+            raise Refused(
+                f"{path.name} could not be imported: {type(error).__name__}: {first_line(error)}",
+                "run it by hand, with the packages that it needs",
+            ) from error
+    return module
+
+
+def function_of(file: str, name: str) -> Callable[..., Any]:
+    """The function of a Python file."""
+    path = Path(file)
+    found: Any = module_of(file)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not callable(found):
+        raise Refused(f"{path.name} has no function {name}", "correct the name behind the colon")
+    return found  # type: ignore[no-any-return]
+
+
+def called(file: str, name: str, *arguments: Any) -> Any:
+    """What the function returns; what it raises is told in its own words."""
+    function = function_of(file, name)
+    try:
+        return function(*arguments)
+    except (Exception, SystemExit) as error:
+        raise Refused(
+            f"{Path(file).name}:{name} raised {type(error).__name__}: {first_line(error)}",
+            "run it by hand on the same file",
+        ) from error
+
+
+def load_by_code(how: How, path: str, sentinel: Sentinel) -> Loaded:  # noqa: ARG001 - the project builds by itself
+    """The project's own loader: a path in, a model or its variables out."""
+    file, name = how.code
+    return loaded_object(called(file, name, path), f"what {Path(file).name}:{name} returns")
+
+
+def loaded_object(found: Any, what: str) -> Loaded:
+    """Whatever a project's loader may return: a Keras model, a trackable object, or variables by name or in a list."""
+    from gate.runtime.loaders.keras_model import KerasLoaded, is_keras_model
+    from gate.runtime.loaders.saved_model import TrackableLoaded, is_trackable
+
+    if is_keras_model(found):
+        return KerasLoaded(found)
+    if isinstance(found, Mapping):
+        return VariablesLoaded({str(name): value for name, value in found.items()}, what)
+    if isinstance(found, list | tuple):
+        return VariablesLoaded({_name(value, place): value for place, value in enumerate(found)}, what)
+    if is_trackable(found):
+        return TrackableLoaded(found)
+    raise Refused(
+        f"{what} is a {type(found).__name__}",
+        "return a Keras model, an object that TensorFlow tracks, or variables or arrays: a dict by name, or a list",
+    )
+
+
+class VariablesLoaded(Loaded):
+    """Variables or arrays by name, and nothing that could predict."""
+
+    what = "a loader that returns variables"
+
+    def __init__(self, values: Mapping[str, Any], what: str) -> None:
+        self._variables = [_held(name, value, what) for name, value in values.items()]
+        if not self._variables:
+            raise Refused(f"{what} is empty: no variable to look at", "return what was loaded")
+
+    @property
+    def variables(self) -> list[Held]:
+        return self._variables
+
+
+def _name(value: Any, place: int) -> str:
+    for attribute in ("path", "name"):
+        name = getattr(value, attribute, None)
+        if isinstance(name, str) and name:
+            return name.removesuffix(":0")
+    return str(place)
+
+
+def _held(name: str, value: Any, what: str) -> Held:
+    if hasattr(value, "numpy") or hasattr(value, "assign"):
+        from gate.runtime.keras_variables import dtype_of, numpy_of
+
+        dtype, shape, read = dtype_of(value), tuple(int(size) for size in value.shape), lambda: numpy_of(value)
+    else:
+        array = np.ascontiguousarray(value)
+        if array.dtype == object and not all(isinstance(each, bytes | str) for each in array.reshape(-1).tolist()):
+            raise Refused(f"{what} has {name}, which is a {type(value).__name__}", "return arrays or variables")
+
+        def read() -> Array:
+            return array
+
+        dtype, shape = array.dtype, np.shape(value)
+        array = array.reshape(shape)
+    parts = name.split("/")
+    steps = tuple(Step(part, "/".join(parts[: depth + 1])) for depth, part in enumerate(parts[:-1]))
+    return Held(parts[-1], dtype, shape, read, None, steps, keys=(name,))

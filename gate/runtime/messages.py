@@ -1,0 +1,62 @@
+"""What Keras and TensorFlow say while they load: Python warnings and log records, caught in the child."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+_MOST = 200
+_LONGEST = 2000
+
+
+@dataclass(frozen=True)
+class Message:
+    """One warning or log record. `text` is raw: a file's names may be in it."""
+
+    text: str
+    source: str = ""  # the module or logger it came from
+
+
+class _Records(logging.Handler):
+    def __init__(self, found: list[Message]) -> None:
+        super().__init__(logging.WARNING)
+        self.found = found
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = record.getMessage()
+        except Exception:  # noqa: BLE001 - a record with wrong arguments is still one
+            text = str(record.msg)
+        _keep(self.found, text, record.name)
+
+
+@contextmanager
+def messages() -> Iterator[list[Message]]:
+    """Within: what is said goes into the list, and nowhere else."""
+    found: list[Message] = []
+    handler = _Records(found)
+    loggers = [logging.getLogger(name) for name in ("", "tensorflow", "absl", "keras")]
+    before = [(logger, logger.handlers[:], logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.handlers = [handler]
+        logger.propagate = False
+
+    def show(message: Any, category: Any, filename: str, *rest: Any, **more: Any) -> None:  # noqa: ARG001
+        _keep(found, str(message), f"{category.__name__} of {filename.rpartition('/')[2]}")
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = show
+            yield found
+    finally:
+        for logger, handlers, propagate in before:
+            logger.handlers, logger.propagate = handlers, propagate
+
+
+def _keep(found: list[Message], text: str, source: str) -> None:
+    message = Message(text[:_LONGEST], source)
+    if len(found) < _MOST and message not in found:
+        found.append(message)

@@ -1,0 +1,248 @@
+"""The child: takes one request a line, gives one answer a line, until there are no more requests.
+
+TensorFlow is imported here and in what this imports, nowhere else. A request is a JSON object with `do`; the answer is
+one with what was asked for, or with `error`. Data goes through files in the scratch folder (`gate.runtime.dump`).
+"""
+
+import errno
+import gc
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gate.errors import GateError
+from gate.formats.example_data import read_arrays
+from gate.runtime import dump
+from gate.runtime.devices import described, prepare
+from gate.runtime.held import Held
+from gate.runtime.loaders.interface import How, Loaded, Refused, first_line
+from gate.runtime.messages import Message, messages
+from gate.runtime.sandbox import confine, restrain
+from gate.runtime.tagged_copy import Fill, copy_artifact, fill, prefix, twins
+from gate.runtime.tags import Codebook, mixture, seen
+from gate.tensors.model_inputs import random_inputs
+from gate.tensors.weightset import Array
+
+Request = Mapping[str, Any]
+Answer = dict[str, Any]
+
+_SEED = 20_240_229
+
+
+def serve(requests: int, answers: int) -> None:
+    """Works until the parent closes the pipe of requests."""
+    worker = Worker()
+    with open(requests, "rb", closefd=True) as lines, open(answers, "wb", closefd=True) as out:
+        for line in lines:
+            out.write(json.dumps(worker.answer(json.loads(line)), allow_nan=True).encode() + b"\n")
+            out.flush()
+
+
+class Worker:
+    """What one child knows between requests."""
+
+    def __init__(self) -> None:
+        self.loaded: Loaded | None = None
+        self.seed = _SEED
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to one request; whatever goes wrong is an `error` in it."""
+        with messages() as said:
+            try:
+                found = _TASKS[request["do"]](self, request)
+            except Exception as error:  # noqa: BLE001 - the parent decides what it means
+                found = {"error": _told(error)}
+            gc.collect()  # TensorFlow says what a checkpoint lacked when its objects go
+        found["messages"] = [[message.text, message.source] for message in _distinct(said)]
+        return found
+
+    def start(self, request: Request) -> Answer:
+        """Gives up what is not needed, before anything else."""
+        restrain(request["file_bytes"], request["parent"])
+        os.chdir(request["base"])
+        level = confine(map(Path, request["readable"]), map(Path, request["writable"]), request["device"] != "cpu")
+        prepare(request["device"], request["threads"])
+        confinement = {"text": level.text, "complete": level.complete}
+        return {"confinement": confinement, "runtime": described(request["device"])}
+
+    def load(self, request: Request) -> Answer:
+        """Loads a file for real, and lists what there is."""
+        self.loaded = None
+        gc.collect()
+        self.loaded = self._load(request, request["path"], request["sentinel"])
+        return {"variables": [dump.variables_entry(each) for each in self.loaded.variables]}
+
+    def tagged(self, request: Request) -> Answer:
+        """Loads tagged copies, a round each, and tells what every variable held after each."""
+        codebook = Codebook([_dtype(name) for name in request["dtypes"]], [_dtype(name) for name in request["through"]])
+        files = [Path(file) for file in request["files"]]
+        keys = {key: index for index, key in enumerate(request["keys"])}
+        for twin, key in twins(request["format"], files, keys.keys()).items():
+            keys[twin] = keys[key]
+        path = copy_artifact(request["format"], files, Path(request["target"]))
+        rounds: list[list[Answer]] = []
+        variables: list[Answer] = []
+        for number in request["rounds"] or range(codebook.rounds):
+            filled = [(key, index) for key, index in keys.items() if codebook.taggable(index)]
+            fill(request["format"], path, [Fill(key, codebook.value(index, number)) for key, index in filled])
+            loaded = self._load(request, prefix(path), request["sentinel"])
+            variables = [dump.variables_entry(each) for each in loaded.variables]
+            rounds.append([_seen(each) for each in loaded.variables])
+            del loaded
+            gc.collect()
+        return {"variables": variables, "rounds": rounds}
+
+    def dump(self, request: Request) -> Answer:
+        """Writes all variables, or those whose numbers are given."""
+        writer = dump.Writer(Path(request["to"]))
+        try:
+            entries = [{**dump.variables_entry(each), **writer.add(each.read())} for each in self._ready.variables]
+        finally:
+            writer.close()
+        return {"variables": entries}
+
+    def predict(self, request: Request) -> Answer:
+        """Predicts, in batches of `batch` samples, at most `limit` samples; writes the outputs, and says on what."""
+        loaded = self._ready
+        inputs, labels = self._inputs(request)
+        outputs = _in_batches(loaded, inputs, request)
+        entries = dump.written(Path(request["to"]), outputs)
+        return {"outputs": entries, "labels": sorted(labels), "samples": _samples(inputs)}
+
+    def metric(self, request: Request) -> Answer:
+        """The user's own metric of the outputs, over all that the file of inputs holds."""
+        from gate.runtime.loaders.project_code import called
+
+        inputs, _ = self._inputs(request)
+        outputs = _in_batches(self._ready, inputs, request)
+        data = read_arrays(Path(request["inputs"]), request["inputs"])
+        file, name = request["code"]
+        value = called(file, name, next(iter(outputs.values())) if len(outputs) == 1 else outputs, data)
+        try:
+            return {"value": float(value)}
+        except (TypeError, ValueError) as error:
+            raise Refused(f"{Path(file).name}:{name} returns a {type(value).__name__}", "return one number") from error
+
+    def activations(self, request: Request) -> Answer:
+        """What each layer makes of the first samples."""
+        inputs, _ = self._inputs(request)
+        some = {name: value[: request["limit"]] for name, value in inputs.items()}
+        return {"layers": dump.written(Path(request["to"]), self._ready.activations(some))}
+
+    def save(self, request: Request) -> Answer:
+        """Saves what is loaded."""
+        folder = Path(request["folder"])
+        folder.mkdir(parents=True, exist_ok=True)
+        return {"path": str(self._ready.save(request["format"], folder))}
+
+    @property
+    def _ready(self) -> Loaded:
+        if self.loaded is None:
+            raise Refused("nothing is loaded", "report this as a defect of weight-gate")
+        return self.loaded
+
+    def _load(self, request: Request, path: str, sentinel: bool) -> Loaded:
+        from gate.runtime.loaders import LOADERS
+        from gate.runtime.loaders.project_code import module_of
+
+        self._reseed()
+        how = How.read(request["how"])
+        for file in how.imports:
+            module_of(file)
+        return LOADERS[how.way](how, path, _put_sentinel if sentinel else lambda _: None)
+
+    def _reseed(self) -> None:
+        """Another seed for each load: what the load does not write differs from one to the next."""
+        import keras
+
+        keras.utils.set_random_seed(self.seed)
+        self.seed += 1
+
+    def _inputs(self, request: Request) -> tuple[dict[str, Array], dict[str, Array]]:
+        """The inputs, and what else the file holds."""
+        loaded = self._ready
+        if request["inputs"] is None:
+            specs = loaded.inputs(request["signature"])
+            return random_inputs(specs, request["samples"], request["seed"]), {}
+        arrays = read_arrays(Path(request["inputs"]), request["inputs"])
+        return loaded.fitted(arrays, request["signature"], request["labels"])
+
+
+def _in_batches(loaded: Loaded, inputs: Mapping[str, Array], request: Request) -> dict[str, Array]:
+    limit = min(_samples(inputs), request["limit"] or 1 << 62)
+    step = request["batch"] or limit or 1
+    parts: list[dict[str, Array]] = []
+    for at in range(0, limit, step):
+        batch = {name: value[at : min(at + step, limit)] if value.ndim else value for name, value in inputs.items()}
+        parts.append(loaded.predict(batch, request["signature"], request["outputs"]))
+    if not parts:
+        raise Refused("there is not one sample to predict", "put samples into the file of inputs")
+    if len(parts) == 1:
+        return parts[0]
+    return {
+        name: np.concatenate([part[name] for part in parts]) if parts[0][name].ndim else parts[0][name]
+        for name in parts[0]
+    }
+
+
+def _samples(inputs: Mapping[str, Array]) -> int:
+    return max((len(value) for value in inputs.values() if value.ndim), default=1)
+
+
+def _seen(held: Held) -> Answer:
+    array = held.read()
+    found = seen(array)
+    value = found.value if found.value is None or np.isfinite(found.value) else None
+    return {"value": value, "mixed": found.mixed, "parts": list(mixture(array)) if found.mixed else []}
+
+
+def _put_sentinel(loaded: Loaded) -> None:
+    """Fills every variable with the bitwise complement of what it holds: what stays so was not loaded."""
+    for held in loaded.variables:
+        if held.assign is not None and held.dtype.kind not in "OSU" and held.shape is not None:
+            value = np.ascontiguousarray(held.read())
+            if held.dtype.kind == "b":
+                held.assign(~value)
+            else:
+                held.assign((~value.reshape(-1).view(np.uint8)).view(value.dtype).reshape(held.shape))
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    import ml_dtypes
+
+    if name == "object":
+        return np.dtype(object)
+    return np.dtype(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else np.dtype(name)
+
+
+def _told(error: Exception) -> Answer:
+    if isinstance(error, Refused):
+        return {"kind": "refused", "reason": error.reason, "hint": error.hint, "verdict": error.verdict}
+    if isinstance(error, GateError):
+        return {"kind": "refused", "reason": error.reason, "hint": error.hint, "verdict": False}
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return {"kind": "full", "reason": str(error.strerror), "hint": "", "verdict": False}
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return {"kind": "memory", "reason": first_line(error), "hint": "", "verdict": False}
+    if isinstance(error, PermissionError):
+        return {
+            "kind": "refused",
+            "reason": f"it was refused {error.filename or 'something'}: {error.strerror}",
+            "hint": "the process that loads may only read the model, and write nowhere but in its scratch folder",
+            "verdict": False,
+        }
+    return {"kind": "failed", "reason": f"{type(error).__name__}: {first_line(error)}", "hint": "", "verdict": False}
+
+
+def _distinct(said: list[Message]) -> list[Message]:
+    return list(dict.fromkeys(said))
+
+
+_TASKS: dict[str, Callable[[Worker, Request], Answer]] = {
+    name: getattr(Worker, name)
+    for name in ("start", "load", "tagged", "dump", "predict", "metric", "activations", "save")
+}
