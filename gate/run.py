@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ from gate.workspace import Workspace
 
 if TYPE_CHECKING:
     from gate.runtime.gathered import Gathered
+    from gate.runtime.nursery import Nursery
 
 READ = "read"
 LOADING_CHECKS = frozenset({"restore", "roundtrip", "loaded-values", "predictions"})
@@ -59,6 +61,7 @@ class Run:
         self.settings = settings
         self.workspace = workspace
         self.threads = threads or available_cpus()
+        self._nurseries: dict[str, Nursery] = {}
         self._models = [_not_run(plan) for plan in self.plans]
         self._start = perf_counter()
         self._frame = _frame(command, manifest, self.threads)
@@ -77,15 +80,16 @@ class Run:
 
     def execute(self, step: Step = lambda _model, _check: None, done: Done = lambda _subject: None) -> RunResult:
         """Judges every model; `step` is told the model and the check before each, `done` sees what was judged."""
-        for index, plan in enumerate(self.plans):
-            start = perf_counter()
-            try:
-                for so_far in self._judge(plan, step, done):
-                    self._models[index] = replace(so_far, seconds=perf_counter() - start)
-            except Exception as error:  # noqa: BLE001 - as in `_guarded`
-                trouble = _trouble("result", defect(error), plan.positions.get("weights"))
-                so_far = self._models[index]
-                self._models[index] = replace(so_far, checks=(*so_far.checks, trouble))
+        with ExitStack() as self._kept:
+            for index, plan in enumerate(self.plans):
+                start = perf_counter()
+                try:
+                    for so_far in self._judge(plan, step, done):
+                        self._models[index] = replace(so_far, seconds=perf_counter() - start)
+                except Exception as error:  # noqa: BLE001 - as in `_guarded`
+                    trouble = _trouble("result", defect(error), plan.positions.get("weights"))
+                    so_far = self._models[index]
+                    self._models[index] = replace(so_far, checks=(*so_far.checks, trouble))
         return self.result
 
     def _judge(self, plan: ModelPlan, step: Step, done: Done) -> Iterable[ModelResult]:
@@ -163,7 +167,19 @@ class Run:
                 raise GateError("there is no reference to predict with", "name a file under `reference`")
             return subject.reference, plan.reference.path
 
-        return Gathered(settings, loading, subject.candidate, plan.path, how, plan.groups, reference)
+        nursery = self._nursery(settings, loading.device)
+        return Gathered(settings, loading, subject.candidate, plan.path, how, plan.groups, reference, nursery)
+
+    def _nursery(self, settings: Settings, device: str) -> "Nursery":
+        """The one for a device: TensorFlow is imported once in a run, whatever the number of models."""
+        from gate.runtime.environment import scrubbed  # noqa: PLC0415 - only where something is loaded
+        from gate.runtime.nursery import Nursery  # noqa: PLC0415
+
+        if device not in self._nurseries:
+            home = self._kept.enter_context(TemporaryDirectory(prefix="weight-gate-", dir=settings.scratch))
+            made = Nursery(scrubbed(settings.environment, Path(home), device))
+            self._nurseries[device] = self._kept.enter_context(made)
+        return self._nurseries[device]
 
     def _read(self, plan: ModelPlan, files: ExitStack) -> tuple[Subject | None, CheckResult]:
         at = plan.positions.get("weights")

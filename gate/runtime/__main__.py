@@ -1,7 +1,15 @@
-"""`python -m gate.runtime REQUESTS ANSWERS`: what a child runs; the words are numbers of inherited pipes."""
+"""What children run: `python -m gate.runtime REQUESTS ANSWERS` is a worker, `python -m gate.runtime SOCKET` a nursery.
+
+The words are numbers of inherited descriptors.
+"""
 
 import sys
 
-from gate.runtime.worker import serve
+if len(sys.argv) == 2:
+    from gate.runtime.nursery import raise_children
 
-serve(int(sys.argv[1]), int(sys.argv[2]))
+    raise_children(int(sys.argv[1]))
+else:
+    from gate.runtime.worker import serve
+
+    serve(int(sys.argv[1]), int(sys.argv[2]))

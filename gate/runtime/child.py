@@ -22,6 +22,7 @@ from typing import Any, Self
 from gate.errors import GateError
 from gate.runtime import endings
 from gate.runtime.endings import Ending, Means
+from gate.runtime.nursery import Forked, Nursery
 from gate.runtime.output_tail import OutputTail
 from gate.runtime.process_tree import ProcessTree
 
@@ -60,12 +61,20 @@ class ChildTrouble(GateError):  # noqa: N818 -- the trouble is the child's
 class Child:
     """A running child. A context manager: nothing of it is left afterwards."""
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], folder: Path, limits: ChildLimits) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        limits: ChildLimits,
+        nursery: Nursery | None = None,
+    ) -> None:
         self._limits = limits
         self._peak = 0
         self._members: list[int] = []
         self._next_sample = self._next_look = 0.0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._nursery = nursery
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self._tail: OutputTail | None = None
         self._open: set[int] = set()
         self._ended = False
@@ -86,16 +95,19 @@ class Child:
         printed, prints = self._pipe()
         os.set_blocking(self._requests, False)
         os.set_blocking(self._answers, False)
-        self._process = subprocess.Popen(  # noqa: S603 - what is run is ours
-            [*argv, str(theirs_requests), str(theirs_answers)],
-            cwd=folder,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=prints,
-            stderr=prints,
-            pass_fds=(theirs_requests, theirs_answers),
-            start_new_session=True,
-        )
+        if self._nursery is not None:
+            self._process = self._nursery.child(environment, folder, (theirs_requests, theirs_answers, prints))
+        else:
+            self._process = subprocess.Popen(  # noqa: S603 - what is run is ours
+                [*argv, str(theirs_requests), str(theirs_answers)],
+                cwd=folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=prints,
+                stderr=prints,
+                pass_fds=(theirs_requests, theirs_answers),
+                start_new_session=True,
+            )
         self._pid = self._process.pid
         self._tree.rooted(self._pid)
         for each in (theirs_requests, theirs_answers, prints):

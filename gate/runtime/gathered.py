@@ -24,6 +24,7 @@ from gate.results import Step
 from gate.runtime import dump
 from gate.runtime.homes import aligned, homes
 from gate.runtime.loaders.interface import How
+from gate.runtime.nursery import Nursery
 from gate.runtime.session import Session, room_for
 from gate.runtime.settings import Settings
 from gate.runtime.tags import Codebook, Seen
@@ -60,6 +61,7 @@ class Gathered:
         how: How,
         groups: frozenset[Group],
         reference: Opened | None = None,
+        nursery: Nursery | None = None,
     ) -> None:
         self.settings = settings
         self.loading = loading
@@ -69,6 +71,7 @@ class Gathered:
         self.groups = groups
         self.steps: list[Step] = []
         self._open_reference = reference
+        self._nursery = nursery
         self._stack = ExitStack()
         self._numbers = 0
         if (code := loading.runs_code) and not settings.allow_code:
@@ -262,7 +265,12 @@ class Gathered:
     def _session(self, readable: list[Path]) -> Session:
         self._numbers += 1
         return Session(
-            self.settings, self.loading.device, self.folder / str(self._numbers), readable, bool(self.loading.runs_code)
+            self.settings,
+            self.loading.device,
+            self.folder / str(self._numbers),
+            readable,
+            bool(self.loading.runs_code),
+            self._nursery,
         )
 
     def _forget(self, session: Session) -> None:

@@ -18,6 +18,7 @@ from gate.runtime import dump
 from gate.runtime.child import Child, ChildLimits, ChildTrouble
 from gate.runtime.environment import scrubbed
 from gate.runtime.loaders.interface import How
+from gate.runtime.nursery import Nursery
 from gate.runtime.settings import Settings
 from gate.tensors.weightset import WeightSet
 
@@ -28,7 +29,13 @@ class Session:
     """A child at work. `folder` is its scratch folder, which goes with it."""
 
     def __init__(
-        self, settings: Settings, device: str, folder: Path, readable: Iterable[Path], runs_code: bool
+        self,
+        settings: Settings,
+        device: str,
+        folder: Path,
+        readable: Iterable[Path],
+        runs_code: bool,
+        nursery: Nursery | None = None,
     ) -> None:
         if find_spec("tensorflow") is None:
             raise GateError(
@@ -42,7 +49,11 @@ class Session:
         folder.mkdir(parents=True)
         environment = scrubbed(settings.environment, folder, device)
         limits = ChildLimits(settings.seconds, settings.memory_bytes)
-        self._child = Child([sys.executable, "-m", "gate.runtime"], environment, folder, limits)
+        if runs_code:  # what depends on the order of a set shall differ from one process to the next
+            environment["PYTHONHASHSEED"] = "random"
+        self._child = Child(
+            [sys.executable, "-m", "gate.runtime"], environment, folder, limits, None if runs_code else nursery
+        )
         try:
             found = self.ask(
                 "start",
