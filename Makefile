@@ -18,7 +18,7 @@ export PYTHONPATH := $(CURDIR)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/run.stamp ## a green verdict, then a red one on a tampered copy; no TensorFlow needed
+demo: $(VENV)/load.stamp ## a green verdict, then a red one on a tampered copy
 	@PYTHON="$(CURDIR)/$(BIN)/python" REPORTS="$(CURDIR)/$(REPORTS)" bash examples/digits/demo.sh
 
 test: $(VENV)/dev.stamp ## everything: TensorFlow, models by other people, the whole gate
@@ -41,18 +41,24 @@ lock: $(VENV)/dev.stamp ## pin the newest dependencies that fit pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/$(COMPILE) --upgrade --group dev pyproject.toml --output-file requirements/dev.txt
 	$(BIN)/$(COMPILE) --constraint requirements/dev.txt pyproject.toml --output-file requirements/run.txt
+	$(BIN)/$(COMPILE) --constraint requirements/dev.txt --extra tensorflow pyproject.toml --output-file requirements/load.txt
 
 clean: ## remove what these targets made
 	rm -rf $(VENV) $(REPORTS) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# The environment: one folder, first with what the gate needs to run, then with what its tests need.
+# The environment: one folder, first with what the gate needs to run, then with what loading models and its tests need.
 $(VENV)/run.stamp: requirements/run.txt $(BIN)/python
 	@echo "installing what the gate needs into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
-	@echo "installing what the tests need into $(VENV): TensorFlow among it, a few minutes …"
+$(VENV)/load.stamp: requirements/load.txt $(VENV)/run.stamp
+	@echo "installing TensorFlow, which loads the models, into $(VENV): a minute or two …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/load.stamp
+	@echo "installing what the tests need into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 

@@ -128,7 +128,8 @@ def manifest(folder: Path, form: str) -> str:
     """The name of the manifest that checks the candidate of one format."""
     path = folder / f"{form.replace('.', '-')}.yml"
     path.write_text(
-        f"version: 1\nmodels:\n  - weights: candidate.{form}\n    reference: reference.{form}\n", encoding="utf-8"
+        f"version: 1\nmodels:\n  - weights: candidate.{form}\n    reference: reference.{form}\n    load: false\n",
+        encoding="utf-8",
     )
     return path.name
 
@@ -141,7 +142,8 @@ def digest_manifest(folder: Path, form: str) -> str:
             pinned = hashlib.file_digest(file, "sha256").hexdigest()
     path = folder / "digest.yml"
     path.write_text(
-        f"version: 1\nmodels:\n  - weights: candidate.{form}\n    digest: sha256:{pinned}\n    tensors:\n"
+        f"version: 1\nmodels:\n  - weights: candidate.{form}\n    load: false\n    digest: sha256:{pinned}\n"
+        "    tensors:\n"
         '      - {match: "**", expect: ignored, reason: "the digest says it all"}\n',
         encoding="utf-8",
     )

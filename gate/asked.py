@@ -122,6 +122,18 @@ class Loading:
     today: date = date.min
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that it names, beside the weights and the reference."""
+        built_by = self.architecture
+        codes = [self.code, built_by.code if built_by else None]
+        codes += [each.metric.code for each in self.predictions if each.metric]
+        named = [each.file for each in codes if each]
+        named += [file for file in ((built_by.keras, built_by.json) if built_by else ()) if file]
+        for each in self.predictions:
+            named += [file for file in (each.inputs, each.expected) if isinstance(file, Path)]
+        return tuple(named)
+
+    @property
     def runs_code(self) -> str:
         """The first function of the repository that it runs, as written; empty where there is none."""
         of_metrics = [each.metric.code for each in self.predictions if each.metric]

@@ -167,6 +167,8 @@ class Run:
                 raise GateError("there is no reference to predict with", "name a file under `reference`")
             return subject.reference, plan.reference.path
 
+        for file in loading.files:
+            self.workspace.confine(file)
         nursery = self._nursery(settings, loading.device)
         return Gathered(settings, loading, subject.candidate, plan.path, how, plan.groups, reference, nursery)
 

@@ -20,6 +20,7 @@ from gate.checks.evidence import Again, Landing, NotLoaded, Outputs, Restored
 from gate.errors import GateError
 from gate.formats import open_weights
 from gate.formats.example_data import read_arrays
+from gate.formats.tensorflow.find import INDEX, STATE
 from gate.results import Step
 from gate.runtime import dump
 from gate.runtime.homes import aligned, homes
@@ -40,6 +41,9 @@ OWN_FORMATS = {
 _FEW = 4
 """Samples that are predicted to see whether two loads compute the same."""
 _LOOKED_INTO = 8
+_SEEDS = 1000
+"""Between the random seeds of two processes: what no load writes shall differ between them."""
+_BATCH = 256
 _SLACK = 64 * 1024 * 1024
 _NOT_SAVED = {
     "code": "only the project's own loader knows how its files are written",
@@ -67,6 +71,8 @@ class Gathered:
         self.loading = loading
         self.weights = weights
         self.path = loaded_path(weights, path)
+        # The project's own loader is given what the manifest names, which may be the folder of a checkpoint.
+        self._as_folder = how.way == "code" and weights.format == "checkpoint" and path.is_dir()
         self.how = how
         self.groups = groups
         self.steps: list[Step] = []
@@ -90,15 +96,22 @@ class Gathered:
         return bool(self._main.runtime["on_gpu"])
 
     def restored(self) -> Restored:
+        if isinstance(self._restored, GateError):
+            raise self._restored
         if self._restored is None:
-            self._restored = self._restore()
+            try:
+                self._restored = self._restore()
+            except GateError as error:
+                self._restored = error
+                self._no_second()
+                raise
         return self._restored
 
     def repeats(self) -> Iterator[Again]:
         session = self._second or self._begin()
         try:
             again = " for the second time" if self._second else ""
-            session.load(self.how, given(self._other_path(session.folder)), "load from another path")
+            session.load(self.how, self._given(self._other_path(session.folder)), "load from another path")
             after = session.variables("the second load")
             yield self._again(
                 session,
@@ -107,8 +120,8 @@ class Gathered:
                 "the model depends on the path, on the order in which it is built, or on how often",
             )
         finally:
-            self._forget(session)
-            self._second = None
+            self._second = session
+            self._no_second()
 
     @property
     def own_format(self) -> str:
@@ -140,7 +153,6 @@ class Gathered:
                     saved=path,
                 )
                 yield replace(again, said=(*while_saving, *session.said))
-                self.steps += session.steps
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -204,15 +216,14 @@ class Gathered:
         for name in ("_main", "_reference"):
             session = self.__dict__.pop(name, None)
             if session is not None:
-                self._forget(session)
-        if self._second is not None:
-            self._forget(self._second)
+                session.close()
+        self._no_second()
         self._stack.close()
 
     # How it is done.
 
     _second: Session | None = None
-    _restored: Restored | None = None
+    _restored: Restored | GateError | None = None
 
     @cached_property
     def _outputs(self) -> dict[int, Outputs]:
@@ -228,10 +239,10 @@ class Gathered:
         session = None
         try:
             session = self._begin()
-            session.load(self.how, given(self.path))
+            session.load(self.how, self._given(self.path))
         except BaseException as error:
             if session is not None:
-                self._forget(session)
+                session.close()
             self.failure = error if isinstance(error, GateError) else None
             raise
         return session
@@ -252,10 +263,10 @@ class Gathered:
         try:
             session.load(how, given(loaded_path(weights, path)), "load the reference")
         except NotLoaded as error:
-            self._forget(session)
+            session.close()
             raise GateError(f"the reference does not load: {error.reason}", error.hint) from error
         except BaseException:
-            self._forget(session)
+            session.close()
             raise
         return session
 
@@ -271,11 +282,15 @@ class Gathered:
             readable,
             bool(self.loading.runs_code),
             self._nursery,
+            self._numbers * _SEEDS,
+            self.steps,
         )
 
-    def _forget(self, session: Session) -> None:
-        self.steps += session.steps
-        session.close()
+    def _no_second(self) -> None:
+        if self._second is not None:
+            self._second.close()
+            self._second = None
+
 
     @property
     def _readable(self) -> list[Path]:
@@ -320,14 +335,16 @@ class Gathered:
             tensor.group in self.groups or tensor.group is Group.RNG or self.how.way in {"saved_model", "saver", "code"}
         )
 
+    def _given(self, path: Path) -> str:
+        return str(path.parent) if self._as_folder else given(path)
+
     def _landed(self, tensors: Mapping[str, Tensor], variables: WeightSet) -> dict[str, Landing]:
         codebook = Codebook([each.dtype for each in tensors.values()], [each.dtype for each in variables])
         once = not self.how.runs_code  # a second build in a process may call its layers otherwise
         rounds: list[list[Mapping[str, Any]]] = []
         listed: list[Mapping[str, Any]] = []
         for numbers in [list(range(codebook.rounds))] if once else [[number] for number in range(codebook.rounds)]:
-            if self._second is not None:
-                self._forget(self._second)
+            self._no_second()
             self._second = self._begin()
             found = self._tagged(self._second, tensors, variables, numbers)
             listed = found["variables"]
@@ -364,6 +381,7 @@ class Gathered:
                 dtypes=[tensor.dtype.name for tensor in tensors.values()],
                 through=[tensor.dtype.name for tensor in variables],
                 target=str(target),
+                as_folder=self._as_folder,
                 rounds=rounds,
                 sentinel=self.how.in_place,
             )
@@ -382,8 +400,8 @@ class Gathered:
         if self.path.is_dir() and self.weights.format == "saved_model":
             (elsewhere / self.path.name).symlink_to(self.path.absolute())
             return elsewhere / self.path.name
-        beside = self.weights.files[0].with_name(f"{self.path.name}.meta")
-        for file in (*self._files, *([beside] if self.weights.format == "checkpoint" and beside.is_file() else ())):
+        beside = [_meta(self.weights)] if self.weights.format == "checkpoint" else []
+        for file in (*self._files, *(each for each in beside if each.is_file())):
             (elsewhere / file.name).symlink_to(file.absolute())
         return elsewhere if self.path.is_dir() else elsewhere / self.path.name
 
@@ -436,7 +454,7 @@ def _wanted(asked: Prediction) -> dict[str, Any]:
         "signature": asked.signature,
         "outputs": list(asked.outputs),
         "labels": asked.metric is not None,
-        "batch": None,
+        "batch": _BATCH,
         "limit": None,
     }
 
@@ -445,10 +463,13 @@ def _belonging(weights: WeightSet, path: Path) -> list[Path]:
     """What has to be read to load a file: its folder for a SavedModel, else its files and the path to them."""
     if weights.format == "saved_model":
         return [weights.files[0].parent]
-    beside = (
-        [file.with_name(f"{path.name}.meta") for file in weights.files[:1]] if weights.format == "checkpoint" else []
-    )
+    beside = [_meta(weights), weights.files[0].with_name(STATE)] if weights.format == "checkpoint" else []
     return [file for file in (*weights.files, *([path] if path.is_file() else []), *beside) if file.exists()]
+
+
+def _meta(weights: WeightSet) -> Path:
+    """Where the graph of a TF1 checkpoint lies; one with an empty prefix has `.index` and `.meta`."""
+    return weights.files[0].with_name(f"{weights.files[0].name.removesuffix(INDEX)}.meta")
 
 
 def _seen(said: Mapping[str, Any]) -> tuple[int | float | None, bool, tuple[int | float, ...]]:

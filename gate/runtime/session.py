@@ -36,6 +36,8 @@ class Session:
         readable: Iterable[Path],
         runs_code: bool,
         nursery: Nursery | None = None,
+        seed: int = 0,
+        steps: list[Step] | None = None,
     ) -> None:
         if find_spec("tensorflow") is None:
             raise GateError(
@@ -45,15 +47,18 @@ class Session:
         self.settings = settings
         self.folder = folder
         self.said: list[Said] = []
-        self.steps: list[Step] = []
+        self.steps = [] if steps is None else steps
+        self._trouble: GateError | None = None  # a child that is gone stays gone
         folder.mkdir(parents=True)
         environment = scrubbed(settings.environment, folder, device)
         limits = ChildLimits(settings.seconds, settings.memory_bytes)
         if runs_code:  # what depends on the order of a set shall differ from one process to the next
             environment["PYTHONHASHSEED"] = "random"
+        start = time.perf_counter()
         self._child = Child(
             [sys.executable, "-m", "gate.runtime"], environment, folder, limits, None if runs_code else nursery
         )
+        self.steps.append(Step("start TensorFlow", time.perf_counter() - start, self._child.peak_bytes))
         try:
             found = self.ask(
                 "start",
@@ -65,6 +70,7 @@ class Session:
                 writable=[str(folder)],
                 device=device,
                 threads=settings.threads,
+                seed=seed,
             )
         except BaseException:
             self.close()
@@ -80,11 +86,14 @@ class Session:
 
     def ask(self, do: str, what: str, **more: Any) -> dict[str, Any]:
         """Has something done; `what` names it in the report. Raises `GateError`; `NotLoaded` for refused weights."""
+        if self._trouble is not None:
+            raise self._trouble
         start = time.perf_counter()
         try:
             answer = self._child.ask({"do": do, **more})
         except ChildTrouble as trouble:
-            raise GateError(trouble.reason, f"{trouble.hint}{_last_words(trouble.output)}") from trouble
+            self._trouble = GateError(trouble.reason, f"{trouble.hint}{_last_words(trouble.output)}")
+            raise self._trouble from trouble
         finally:
             self.steps.append(Step(what, time.perf_counter() - start, self._child.peak_bytes))
         self.said += [Said(str(text), str(source)) for text, source in answer.pop("messages", ())]

@@ -30,8 +30,6 @@ from gate.tensors.weightset import Array
 Request = Mapping[str, Any]
 Answer = dict[str, Any]
 
-_SEED = 20_240_229
-
 
 def serve(requests: int, answers: int) -> None:
     """Works until the parent closes the pipe of requests."""
@@ -47,7 +45,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.loaded: Loaded | None = None
-        self.seed = _SEED
+        self.seed = 0
 
     def answer(self, request: Request) -> Answer:
         """The answer to one request; whatever goes wrong is an `error` in it."""
@@ -62,6 +60,7 @@ class Worker:
 
     def start(self, request: Request) -> Answer:
         """Gives up what is not needed, before anything else."""
+        self.seed = request["seed"]
         restrain(request["file_bytes"], request["parent"])
         os.chdir(request["base"])
         level = confine(map(Path, request["readable"]), map(Path, request["writable"]), request["device"] != "cpu")
@@ -89,7 +88,8 @@ class Worker:
         for number in request["rounds"] or range(codebook.rounds):
             filled = [(key, index) for key, index in keys.items() if codebook.taggable(index)]
             fill(request["format"], path, [Fill(key, codebook.value(index, number)) for key, index in filled])
-            loaded = self._load(request, prefix(path), request["sentinel"])
+            given = str(path.parent) if request["as_folder"] else prefix(path)
+            loaded = self._load(request, given, request["sentinel"])
             variables = [dump.variables_entry(each) for each in loaded.variables]
             rounds.append([_seen(each) for each in loaded.variables])
             del loaded
