@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The gate on this example, then on a tampered copy of it. Succeeds when the first is green and the second red.
+# Both are loaded with TensorFlow, which takes some seconds.
 #
-#   PYTHON   an interpreter that has the gate (default: python3)
+#   PYTHON   an interpreter that has the gate and TensorFlow (default: python3)
 #   REPORTS  where the reports go (default: weight-gate-reports, here)
 set -euo pipefail
 
@@ -38,3 +39,4 @@ echo "Green, then red, as it should be. Reports (summary.md, junit.xml, report.j
 echo "  $reports/digits"
 echo "  $reports/digits-tampered"
 echo "Try it: .venv/bin/python -m gate check examples/digits/weight-gate.yml"
+echo "More of them, for other kinds of users: examples/README.md"

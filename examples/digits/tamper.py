@@ -35,13 +35,13 @@ def main(folder: Path) -> None:
     shutil.copy(HERE / "weight-gate.yml", folder)
     path = folder / "models" / "digits.keras"
     with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    weights = io.BytesIO(members[WEIGHTS])
+        members = {info.filename: (info, archive.read(info)) for info in archive.infolist()}
+    weights = io.BytesIO(members[WEIGHTS][1])
     with h5py.File(weights, "r+") as file:
         tamper(file)
     with zipfile.ZipFile(path, "w") as archive:
-        for name, content in {**members, WEIGHTS: weights.getvalue()}.items():
-            archive.writestr(name, content)
+        for name, (info, content) in members.items():  # with the times of the original: the digest is always the same
+            archive.writestr(info, weights.getvalue() if name == WEIGHTS else content)
 
 
 if __name__ == "__main__":

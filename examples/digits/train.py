@@ -5,7 +5,7 @@ Both are small convolutional networks that read scikit-learn's 8x8 handwritten d
     models/golden/digits.keras   trained on the first half of the training set
     models/digits.keras          the same backbone, frozen, and a head fine-tuned on all of the training set
 
-Needs `keras`, `tensorflow` and `scikit-learn`; takes well under a minute on a CPU. The gate itself needs none of them.
+Needs `keras`, `tensorflow` and `scikit-learn`; takes well under a minute on a CPU.
 The last line printed is the digest of the candidate, for weight-gate.yml.
 """
 

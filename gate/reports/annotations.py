@@ -1,7 +1,7 @@
 """Annotations: workflow commands for GitHub's runner, which puts them on the lines of the manifest.
 
-GitHub keeps ten errors, ten warnings and ten notices of a step and drops the others without a word, so the worst
-ten are written, and one notice says how many more there are.
+GitHub keeps ten errors, ten warnings and ten notices of a step and drops the others without a word, so ten are
+written, the worst of each kind before the second of any, and one notice says how many more there are.
 """
 
 from collections.abc import Iterator
@@ -10,13 +10,15 @@ from typing import Literal, TextIO
 
 from gate.errors import GateError
 from gate.position import Position
+from gate.reports.entry import Entry, entries, ranks
 from gate.reports.escaping import command_data, command_property, plain, visible
-from gate.reports.fold import Fold, fold, severity
+from gate.reports.fold import Fold, severity
 from gate.reports.stream import emit
 from gate.reports.wording import RED, complete, findings, plural, story, title, where
 from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
 
 MOST = 10
+_CROWD = 5  # more of one check and kind are told in fewer
 LONGEST = 4096
 
 Level = Literal["error", "warning", "notice"]
@@ -24,10 +26,11 @@ _ORDER = (Outcome.ERROR, Outcome.FAILED, Outcome.NOT_RUN)
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _Found:
     model: ModelResult
     check: CheckResult
-    fold: Fold
+    entry: Entry
+    rank: int = 0  # how many of its kind come before it
 
 
 def annotations(run: RunResult) -> str:
@@ -35,15 +38,15 @@ def annotations(run: RunResult) -> str:
 
     There is an error in it exactly when the exit code is not 0.
     """
-    entries = list(_entries(run))
-    errors = [entry for entry in entries if entry.check.outcome in RED]
-    errors.sort(key=lambda entry: (_ORDER.index(entry.check.outcome), -severity(entry.fold.worst)))
-    waived = [entry for entry in entries if entry.check.outcome is Outcome.WAIVED]
+    found = list(_found(run))
+    errors = [each for each in found if each.check.outcome in RED]
+    errors.sort(key=lambda each: (_ORDER.index(each.check.outcome), each.rank, -severity(each.entry.worst)))
+    waived = [each for each in found if each.check.outcome is Outcome.WAIVED]
     notes = [(model, note) for model in run.models for note in model.notes]
-    lines = [_finding(run, entry, "error") for entry in errors[:MOST]]
-    lines += [_finding(run, entry, "warning") for entry in waived[:MOST]]
+    lines = [_finding(run, each, "error") for each in errors[:MOST]]
+    lines += [_finding(run, each, "warning") for each in waived[:MOST]]
     lines += [_command("notice", model.position, model.name, [note]) for model, note in notes[: MOST - 1]]
-    left = sum(entry.fold.count for entry in errors[MOST:] + waived[MOST:]) + len(notes[MOST - 1 :])
+    left = sum(each.entry.count for each in errors[MOST:] + waived[MOST:]) + len(notes[MOST - 1 :])
     if left:
         lines.append(_command("notice", None, "weight-gate", [f"{left:,} more findings: see summary"]))
     return "".join(f"{line}\n" for line in lines)
@@ -60,31 +63,36 @@ def error_annotation(error: GateError) -> str:
     return _command("error", error.position, "weight-gate", lines) + "\n"
 
 
-def _entries(run: RunResult) -> Iterator[_Entry]:
+def _found(run: RunResult) -> Iterator[_Found]:
     for model in complete(run):
-        unreached = [check for check in model.checks if _is_unreached(check)]
+        wordless: dict[tuple[Outcome, str], list[CheckResult]] = {}
         for check in model.checks:
-            if check.outcome is not Outcome.PASSED and not _is_unreached(check):
-                for each in fold(findings(check)):
-                    yield _Entry(model, check, each)
-        if unreached:
-            names = ", ".join(check.check for check in unreached)
-            found = Finding("not-run", f"{plural(len(unreached), 'check')} not reached: {names}")
-            yield _Entry(model, unreached[0], Fold((found,)))
+            if check.outcome in RED and not check.findings:
+                key = (check.outcome, "" if check.outcome is Outcome.NOT_RUN else check.summary)
+                wordless.setdefault(key, []).append(check)
+            elif check.outcome is not Outcome.PASSED:
+                of = entries(findings(check), _CROWD)
+                yield from (_Found(model, check, each, rank) for each, rank in zip(of, ranks(of), strict=True))
+        for checks in wordless.values():
+            yield _Found(model, checks[0], Entry((Fold((_without_a_finding(checks),)),)), rank=1)
 
 
-def _is_unreached(check: CheckResult) -> bool:
-    """Nothing but not reached: all of a model's become one annotation."""
-    return check.outcome is Outcome.NOT_RUN and not check.findings
+def _without_a_finding(checks: list[CheckResult]) -> Finding:
+    """One for the checks of a model that ended alike and found nothing: not reached, or not made."""
+    names = ", ".join(check.check for check in checks)
+    if checks[0].outcome is Outcome.NOT_RUN:
+        return Finding("not-run", f"{plural(len(checks), 'check')} not reached: {names}")
+    (found,) = findings(checks[0])
+    return found if len(checks) == 1 else Finding(found.kind, f"{names}: {found.reason}")
 
 
-def _finding(run: RunResult, entry: _Entry, level: Level) -> str:
-    worst = entry.fold.worst
-    lines = [title(entry.fold), *story(entry.fold)]
+def _finding(run: RunResult, found: _Found, level: Level) -> str:
+    worst = found.entry.worst
+    lines = [title(found.entry), *story(found.entry)]
     if worst.hint:
         lines.append(f"What to do: {worst.hint}")
-    heading = f"{entry.model.name}: {entry.check.check}: {entry.check.outcome}"
-    return _command(level, where(entry.fold, entry.check, entry.model, run), heading, lines)
+    heading = f"{found.model.name}: {found.check.check}: {found.check.outcome}"
+    return _command(level, where(found.entry, found.check, found.model, run), heading, lines)
 
 
 def _command(level: Level, position: Position | None, heading: str, lines: list[str]) -> str:

@@ -7,15 +7,16 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from gate.reports.entry import Advice, Entry, advised, entries, pick
 from gate.reports.escaping import harmless, plain
-from gate.reports.fold import Fold, fold
+from gate.reports.loading import loaded_with, stepwise
 from gate.reports.stream import Color, emit, wants_color
 from gate.reports.wording import (
     RED,
@@ -29,12 +30,16 @@ from gate.reports.wording import (
     plural,
     story,
     title,
+    unsaid,
 )
 from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult
 
-MOST_FOLDS = 10  # of one check
+MOST_ENTRIES = 10  # of one check
 _MOST_LINES = 12  # of one finding
 _LONGEST = 1000  # of one text: longer ones lose their middle
+_ITEM = 60  # of one step
+_CROWD = 6  # more entries of one kind are told in fewer
+_NAMES = 400  # of names that stand together
 _NARROWEST, _WIDE = 40, 100
 
 _STYLES = {
@@ -98,7 +103,17 @@ class _Page:
         hang = indent + cell_len(label)
         if hang > self._width // 2:
             hang = indent + 2
-        rows = wrap(plain(crop(text, _LONGEST)), self._width - hang)
+        self._rows(label, wrap(plain(crop(text, _LONGEST)), self._width - hang), indent, hang, style, label_style)
+
+    def items(self, label: str, items: Sequence[str], *, indent: int = 0, style: str = "") -> None:
+        """`items` after `label`, with semicolons between them; none is broken where it fits into a line."""
+        hang = indent + cell_len(label)
+        shown = [plain(crop(item, _ITEM)) for item in items]
+        pieces = [f" {item};" for item in shown[:-1]] + [f" {item}" for item in shown[-1:]]
+        pieces[:1] = [piece.removeprefix(" ") for piece in pieces[:1]]
+        self._rows(label, _packed(pieces, self._width - hang), indent, hang, style, style)
+
+    def _rows(self, label: str, rows: Sequence[str], indent: int, hang: int, style: str, label_style: str) -> None:
         for number, row in enumerate(rows or [""]):
             head = (" " * indent + label) if number == 0 else " " * hang
             self._lines.append(Text.assemble((plain(head), label_style), (row, style)))
@@ -127,9 +142,14 @@ def wrap(text: str, width: int) -> list[str]:
     """`text` in lines of at most `width` cells where its words allow it; no word is broken."""
     if cell_len(text) <= width:
         return [text] if text else []
+    return _packed(re.findall(r" *[^ ]+", text), width)
+
+
+def _packed(words: Iterable[str], width: int) -> list[str]:
+    """`words`, each with the space before it, in lines of at most `width` cells where none is longer."""
     lines: list[str] = []
     line = ""
-    for word in re.findall(r" *[^ ]+", text):
+    for word in words:
         if line.strip() and cell_len(line + word) > width:
             lines.append(line)
             line = word.lstrip(" ")
@@ -153,6 +173,10 @@ def _model(page: _Page, model: ModelResult) -> None:
     page.paragraph("coverage  ", coverage(model), indent=2, label_style="dim")
     for note in model.notes:
         page.paragraph("note  ", note, indent=2, label_style="yellow")
+    if told := loaded_with(model.runtime):
+        page.paragraph("loaded with  ", told, indent=2, label_style="dim")
+    if model.steps:
+        page.items("steps  ", stepwise(model.steps), indent=2, style="dim")
     if model.seconds:
         page.paragraph("time  ", duration(model.seconds), indent=2, label_style="dim", style="dim")
 
@@ -164,25 +188,31 @@ def _check(page: _Page, check: CheckResult, longest: int) -> None:
     found = findings(check)
     if not check.findings and check.outcome is not Outcome.ERROR:
         return
-    folds = fold(found)
-    for each in folds[:MOST_FOLDS]:
-        _fold(page, each, check)
-    if left := sum(each.count for each in folds[MOST_FOLDS:]):
-        page.line((f"      {left:,} more findings, see the JSON report", "bold"))
+    shown, left = pick(entries(found, _CROWD), MOST_ENTRIES)
+    for advice in advised(shown, check.position):
+        _advice(page, advice, check)
+    if left:
+        page.paragraph("", f"{unsaid(left)}, see the JSON report", indent=6, style="bold")
 
 
-def _fold(page: _Page, each: Fold, check: CheckResult) -> None:
-    if each.parts or each.worst.reason != outline(check):
-        page.paragraph("- ", title(each, _LONGEST), indent=6, style="bold")
+def _advice(page: _Page, advice: Advice, check: CheckResult) -> None:
+    for each in advice.entries:
+        _entry(page, each, check)
+    indent = 8 if len(advice.entries) == 1 else 6  # under the one, or beside them all
+    if advice.hint:
+        page.paragraph("what to do: ", advice.hint, indent=indent, label_style="bold")
+    if advice.position:
+        page.line((" " * indent + "asked for at ", "dim"), (str(advice.position), "cyan"))
+
+
+def _entry(page: _Page, each: Entry, check: CheckResult) -> None:
+    if each.names or each.worst.reason != outline(check):
+        page.paragraph("- ", title(each, _LONGEST if len(each.names) < 2 else _NAMES), indent=6, style="bold")
     lines = story(each)
     for line in lines[:_MOST_LINES]:
         page.paragraph("", line, indent=8)
     if len(lines) > _MOST_LINES:
         page.line((f"        {plural(len(lines) - _MOST_LINES, 'more line')}, see the JSON report", "dim"))
-    if each.worst.hint:
-        page.paragraph("what to do: ", each.worst.hint, indent=8, label_style="bold")
-    if position := each.worst.position or check.position:
-        page.line(("        asked for at ", "dim"), (str(position), "cyan"))
 
 
 def _closing(page: _Page, run: RunResult, reports: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ import json
 import math
 
 from gate.position import Position
-from gate.results import CheckResult, Coverage, Finding, ModelResult, RunResult
+from gate.results import CheckResult, Coverage, Finding, ModelResult, RunResult, Step
 
 SCHEMA_VERSION = 1
 
@@ -42,6 +42,8 @@ def _model(model: ModelResult) -> dict[str, object]:
         "seconds": _number(model.seconds),
         "coverage": _coverage(model.coverage),
         "notes": list(model.notes),
+        "runtime": dict(sorted(model.runtime.items())),
+        "steps": [_step(step) for step in model.steps],
         "checks": [_check(check) for check in model.checks],
     }
 
@@ -55,6 +57,10 @@ def _coverage(coverage: Coverage) -> dict[str, object]:
         "identical": coverage.identical,
         "statistics": coverage.statistics,
     }
+
+
+def _step(step: Step) -> dict[str, object]:
+    return {"what": step.what, "seconds": _number(step.seconds), "peak_bytes": step.peak_bytes}
 
 
 def _check(check: CheckResult) -> dict[str, object]:

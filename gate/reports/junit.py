@@ -12,14 +12,16 @@ from typing import Literal
 
 import junit_xml as library
 
+from gate.reports.entry import advised, entries, pick
 from gate.reports.escaping import xml, xml_token
-from gate.reports.fold import fold
-from gate.reports.wording import complete, coverage, findings, headline, outline, story, title
+from gate.reports.loading import loaded_with, merged, stepwise
+from gate.reports.wording import complete, coverage, findings, headline, outline, story, title, unsaid
 from gate.results import CheckResult, ModelResult, Outcome, RunResult
 
 Dialect = Literal["extended", "strict"]
 
-_MOST_FOLDS = 200
+_MOST_ENTRIES = 200
+_NAMES = 8000  # of names that stand together
 _SUITE_TIMES = "1970-01-01T00:00:00"  # for a run that does not know when it started
 
 
@@ -122,19 +124,25 @@ def _story(run: RunResult, model: ModelResult, check: CheckResult) -> Iterator[s
     yield f"weights: {model.weights}"
     if model.reference is not None:
         yield f"reference: {model.reference}"
-    folds = fold(findings(check))
-    for each in folds[:_MOST_FOLDS]:
+    shown, left = pick(entries(findings(check), _MOST_ENTRIES), _MOST_ENTRIES)
+    for advice in advised(shown, check.position):
+        for each in advice.entries:
+            yield ""
+            if each.names or each.worst.reason != outline(check):
+                yield title(each, 400 if len(each.names) == 1 else _NAMES)
+            for line in story(each):
+                yield f"  {line}"
+        indent = "  "
+        if len(advice.entries) > 1:  # of them all
+            yield ""
+            indent = ""
+        if advice.hint:
+            yield f"{indent}what to do: {advice.hint}"
+        if advice.position:
+            yield f"{indent}asked for at {advice.position}"
+    if left:
         yield ""
-        yield title(each)
-        for line in story(each):
-            yield f"  {line}"
-        if each.worst.hint:
-            yield f"  what to do: {each.worst.hint}"
-        if position := each.worst.position or check.position:
-            yield f"  asked for at {position}"
-    if left := sum(each.count for each in folds[_MOST_FOLDS:]):
-        yield ""
-        yield f"{left:,} more findings: see the JSON report"
+        yield f"{unsaid(left)}: see the JSON report"
     yield ""
     yield f"reproduce: {run.command}"
 
@@ -146,6 +154,10 @@ def _told(run: RunResult, model: ModelResult) -> Iterator[str]:
     yield f"coverage: {coverage(model)}"
     for note in model.notes:
         yield f"note: {note}"
+    if told := loaded_with(model.runtime):
+        yield f"loaded with: {told}"
+    if model.steps:
+        yield f"steps: {'; '.join(stepwise(model.steps))}"
 
 
 def _properties(run: RunResult, model: ModelResult) -> Iterator[tuple[str, str]]:
@@ -163,6 +175,11 @@ def _properties(run: RunResult, model: ModelResult) -> Iterator[tuple[str, str]]
     yield "coverage.bytes", str(covered.bytes)
     yield "coverage.compared-bytes", str(covered.compared_bytes)
     yield "coverage.identical", str(covered.identical)
+    for key, value in sorted(model.runtime.items()):
+        yield f"runtime.{key}", value
+    for step in merged(model.steps):
+        yield f"steps.{step.what}.seconds", _time(step.seconds)
+        yield f"steps.{step.what}.peak-bytes", str(step.peak_bytes)
     for key, value in sorted(run.environment.items()):
         yield f"environment.{key}", value
 

@@ -7,8 +7,9 @@ from the last one up, and says how many. Foreign text stands in code spans or is
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gate.reports.entry import Advice, Entry, advised, entries
 from gate.reports.escaping import code, fenced, markdown
-from gate.reports.fold import Fold, fold
+from gate.reports.loading import loaded_with, memory, merged
 from gate.reports.wording import (
     RED,
     complete,
@@ -17,18 +18,21 @@ from gate.reports.wording import (
     duration,
     findings,
     headline,
-    label,
+    labels,
     outline,
     plural,
     rank,
+    speaker,
     story,
     tally,
 )
-from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult
+from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult, Step
 
 LIMIT = 1024 * 1024 - 16 * 1024  # the runner rewrites line ends and masks secrets, which may add some bytes
 
 _NAME, _TEXT, _LINES = 200, 500, 20  # the longest name and line shown, and the most lines of one finding
+_CROWD = 100  # more entries of one kind are told in fewer
+_NAMES = 2000  # of names that stand together
 _MARKS = {
     Outcome.PASSED: "✅",
     Outcome.FAILED: "❌",
@@ -117,6 +121,7 @@ def _sections(run: RunResult, models: Sequence[ModelResult]) -> Iterator[_Sectio
     ]
     heading = f"<details><summary>{plural(len(passes), 'check')} passed</summary>\n\n"
     yield _Section(heading, passes, "\n</details>\n\n")
+    yield _steps(models)
     environment = {"weight-gate": run.version, "manifest": run.manifest or "none", "started": run.started}
     environment |= {"duration": duration(run.seconds)} | dict(sorted(run.environment.items()))
     rows = [_Item(f"- {_short(key)}: {_short_code(value)}\n") for key, value in environment.items()]
@@ -144,25 +149,38 @@ def _row(model: ModelResult) -> str:
 def _details(model: ModelResult, check: CheckResult) -> _Section:
     head = f"### {_MARKS[check.outcome]} {_short_code(model.name)} {markdown(check.check)}: {check.outcome}\n\n"
     found = findings(check)
-    if check.findings or check.summary.strip() != found[0].reason:
+    if len(found) > 1 or outline(check) != found[0].reason:
         head += f"{_short(outline(check))}\n\n"
-    return _Section(head, [_Item(_entry(each, check), each.count) for each in fold(found)])
+    told = advised(entries(found, _CROWD), check.position)
+    return _Section(head, [item for advice in told for item in _items(advice)])
 
 
-def _entry(each: Fold, check: CheckResult) -> str:
+def _items(advice: Advice) -> Iterator[_Item]:
+    """One for each entry; what to do stands in the only one, or after them all."""
+    lines = [f"**What to do:** {_short(advice.hint)}"] if advice.hint else []
+    if advice.position:
+        lines.append(f"asked for at {_short_code(str(advice.position))}")
+    alone = len(advice.entries) == 1
+    for each in advice.entries:
+        yield _Item(_entry(each, lines if alone else []), each.count)
+    if lines and not alone:
+        yield _Item("\n" + "\\\n".join(lines) + "\n\n")
+
+
+def _entry(each: Entry, advice: Sequence[str]) -> str:
     worst = each.worst
-    first = code(label(each, _NAME)) if each.parts else _short(worst.reason)
     lines = [_short(line) for line in story(each)]
-    if told := tally(each):
-        first += f" ({told})"
-        lines[0] = f"worst: {_short_code(worst.tensor or '')}: {_short(worst.reason)}"
+    if which := speaker(each):
+        lines[0] = f"{which}: {_short_code(worst.tensor or '')}: {_short(worst.reason)}"
+    if not each.names:
+        first = _short(worst.reason)
+    else:
+        shown, left = labels(each, _NAME if len(each.names) == 1 else _NAMES)
+        first = ", ".join(code(name) for name in shown) + (f", and {left:,} more" if left else "")
+        first += f" ({told})" if (told := tally(each)) else ""
     if len(lines) > _LINES:
         lines[_LINES:] = [f"{plural(len(lines) - _LINES, 'more line')}, see the JSON report"]
-    if worst.hint:
-        lines.append(f"**What to do:** {_short(worst.hint)}")
-    if position := worst.position or check.position:
-        lines.append(f"asked for at {_short_code(str(position))}")
-    return "\\\n  ".join([f"- {first}", *lines]) + "\n"
+    return "\\\n  ".join([f"- {first}", *lines, *advice]) + "\n"
 
 
 def _facts(models: Sequence[ModelResult]) -> _Section:
@@ -170,8 +188,22 @@ def _facts(models: Sequence[ModelResult]) -> _Section:
     for model in models:
         reference = f"reference {_short_code(model.reference)}" if model.reference else "no reference"
         items.append(_Item(f"- {_short_code(model.name)}: {markdown(coverage(model))}; {reference}\n"))
+        if told := loaded_with(model.runtime):
+            items.append(_Item(f"- {_short_code(model.name)}: loaded with {_short(told)}\n"))
         items.extend(_Item(f"- {_short_code(model.name)}: {_short(note)}\n") for note in model.notes)
     return _Section("### Coverage and notes\n\n", items)
+
+
+def _steps(models: Sequence[ModelResult]) -> _Section:
+    head = "<details><summary>Steps of loading</summary>\n\n"
+    head += "| Model | Step | Time | Peak memory |\n| --- | --- | --: | --: |\n"
+    rows = [_Item(_step(model, step)) for model in models for step in merged(model.steps)]
+    return _Section(head, rows, "\n</details>\n\n")
+
+
+def _step(model: ModelResult, step: Step) -> str:
+    cells = [_short_code(model.name), _short(step.what), duration(step.seconds), memory(step.peak_bytes)]
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _reproduce(run: RunResult) -> str:

@@ -1,12 +1,14 @@
-"""What every report says in the same words: the verdict, the coverage, the story of one fold. All of it is raw.
+"""What every report says in the same words: the verdict, the coverage, the story of one entry. All of it is raw.
 
 Nothing in here is escaped: texts hold names as they came. The report that prints them escapes them.
 """
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 from gate.position import Position
+from gate.reports.entry import Entry
 from gate.reports.fold import Fold
 from gate.results import CheckResult, Conclusion, Finding, ModelResult, Outcome, RunResult
 
@@ -129,9 +131,9 @@ def coverage(model: ModelResult) -> str:
     )
 
 
-def where(fold: Fold, check: CheckResult, model: ModelResult, run: RunResult) -> Position | None:
+def where(entry: Entry, check: CheckResult, model: ModelResult, run: RunResult) -> Position | None:
     """The line of the manifest that asked for it, or the nearest thing to it."""
-    nearest = fold.worst.position or check.position or model.position
+    nearest = entry.worst.position or check.position or model.position
     return nearest or (Position(run.manifest) if run.manifest else None)
 
 
@@ -141,28 +143,60 @@ def label(fold: Fold, limit: int = 400) -> str:
     return whole if len(whole) <= limit else crop(fold.label(shown=4), limit)
 
 
-def tally(fold: Fold) -> str:
+def labels(entry: Entry, limit: int = 400) -> tuple[list[str], int]:
+    """The names in an entry, as many as fit into `limit`, and how many tensors are left out."""
+    shown: list[str] = []
+    room = limit
+    for each in entry.names:
+        name = label(each, limit)
+        room -= len(name) + 2
+        if shown and room < 0:
+            break
+        shown.append(name)
+    return shown, sum(each.count for each in entry.names[len(shown) :])
+
+
+def tally(entry: Entry) -> str:
     """`12 tensors`; nothing for a single finding."""
-    if fold.count == 1:
+    if entry.count == 1:
         return ""
-    tensors = math.prod(len(part) for part in fold.parts if not isinstance(part, str))
-    return plural(tensors, "tensor") if tensors == fold.count else plural(fold.count, "finding")
+    tensors = sum(math.prod(len(part) for part in each.parts if not isinstance(part, str)) for each in entry.names)
+    return plural(tensors, "tensor") if tensors == entry.count else plural(entry.count, "finding")
 
 
-def title(fold: Fold, limit: int = 400) -> str:
-    """What a fold is about: its names and how many, or its reason when it concerns no tensor."""
-    if not fold.parts:
-        return fold.worst.reason
-    return label(fold, limit) + (f" ({told})" if (told := tally(fold)) else "")
+def title(entry: Entry, limit: int = 400) -> str:
+    """What an entry is about: its names and how many, or its reason when it concerns no tensor."""
+    if not entry.names:
+        return entry.worst.reason
+    shown, left = labels(entry, limit)
+    told = ", ".join(shown) + (f", and {left:,} more" if left else "")
+    return told + (f" ({count})" if (count := tally(entry)) else "")
 
 
-def story(fold: Fold, limit: int = 400) -> list[str]:
-    """The lines under the title: the reason of the worst one, its numbers."""
-    worst = fold.worst
-    lines = [worst.reason] if fold.parts else []
-    if fold.count > 1:
-        lines = [f"worst: {crop(worst.tensor or '', limit)}: {worst.reason}"]
-    return [*lines, *worst.details]
+def speaker(entry: Entry) -> str:
+    """`worst` or `first`: how the finding is called that speaks for the others; empty where all say the same."""
+    if entry.says_one_thing:
+        return ""
+    return "worst" if entry.has_a_worst else "first"
+
+
+def story(entry: Entry, limit: int = 400) -> list[str]:
+    """The lines under the title: what all of it say, or what the worst one does, and its numbers."""
+    worst = entry.worst
+    if which := speaker(entry):
+        return [f"{which}: {crop(worst.tensor or '', limit)}: {worst.reason}", *worst.details]
+    return [*([worst.reason] if entry.names else []), *worst.details]
+
+
+def unsaid(left: Sequence[Entry]) -> str:
+    """`290 more findings`, by kind where there are several; nothing when nothing is left."""
+    kinds: dict[str, int] = {}
+    for each in left:
+        kinds[each.worst.kind] = kinds.get(each.worst.kind, 0) + each.count
+    if not kinds:
+        return ""
+    told = f" ({', '.join(f'{count:,} {kind}' for kind, count in kinds.items())})" if len(kinds) > 1 else ""
+    return f"{plural(sum(kinds.values()), 'more finding')}{told}"
 
 
 def rank(model: ModelResult) -> int:

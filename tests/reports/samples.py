@@ -1,7 +1,7 @@
 """Runs to report on, and the names that pull requests try."""
 
 from gate.position import Position
-from gate.results import CheckResult, Coverage, Finding, ModelResult, Outcome, RunResult
+from gate.results import CheckResult, Coverage, Finding, ModelResult, Outcome, RunResult, Step
 
 HOSTILE = (
     "x\r::error::y",
@@ -63,6 +63,28 @@ HOSTILE = (
 
 AT = Position("weight-gate.yml", 4, 5)
 RULE = Position("weight-gate.yml", 14, 9)
+
+
+RUNTIME = {
+    "tensorflow": "2.21.0",
+    "keras": "3.15.1",
+    "device": "cpu",
+    "threads": "2",
+    "onednn": "on",
+    "tf32": "off",
+    "confinement": "no_new_privs, Landlock ABI 7 (files, TCP, signals), seccomp (no sockets)",
+}
+STEPS = (
+    Step("start TensorFlow", 1.5, 246_000_000),
+    Step("load", 0.25, 612_000_000),
+    Step("start TensorFlow", 1.25, 245_000_000),
+    Step("load tagged copies", 0.9, 650_500_000),
+)
+
+
+def letters(number: int) -> str:
+    """A number spelled without digits, which would fold."""
+    return "".join(chr(97 + int(digit)) for digit in str(number))
 
 
 def values(count: int = 12) -> CheckResult:
@@ -145,6 +167,8 @@ def model(name: str = "classifier", *checks: CheckResult) -> ModelResult:
         notes=("`temperature` is left out: recalibrated nightly, until 2027-03-01",),
         position=AT,
         seconds=2.5,
+        runtime=RUNTIME,
+        steps=STEPS,
     )
 
 
@@ -165,11 +189,19 @@ def mixed() -> RunResult:
     return run(model(), model("embedder", passed(), passed("values")), model("ranker", passed(), error()))
 
 
+def hostile_runtime(text: str) -> dict[str, str]:
+    """`text` as every key there is, and under one that nobody knows."""
+    return dict.fromkeys((*RUNTIME, text), text)
+
+
 def hostile_run(text: str, outcome: Outcome = Outcome.FAILED) -> RunResult:
     """`text` in every field that takes any."""
     position = Position(text, 3, 7)
     found = Finding(text, text, tensor=text, details=(text, text), hint=text, severity=3.0, position=position)
     general = Finding(text, text)
     check = CheckResult(text, outcome, text, (found, general), position, checked=1, seconds=0.5)
-    one = ModelResult(text, text, text, (check, check), Coverage(1, 1, 1, 1, 0), (text,), position, 0.5)
+    steps = (Step(text, 0.5, 1), Step(f"{text} ", 0.5, 1))
+    one = ModelResult(
+        text, text, text, (check, check), Coverage(1, 1, 1, 1, 0), (text,), position, 0.5, hostile_runtime(text), steps
+    )
     return RunResult((one, one), text, text, text, text, 1.0, {text: text})

@@ -4,8 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from gate.position import Position
-from gate.results import CheckResult, Coverage, Finding, ModelResult, Outcome, RunResult
-from reports.samples import HOSTILE
+from gate.results import CheckResult, Coverage, Finding, ModelResult, Outcome, RunResult, Step
+from reports.samples import HOSTILE, RUNTIME
 
 steady = settings(deadline=None, max_examples=60)  # the machines that run this are shared
 
@@ -41,6 +41,16 @@ checks = st.builds(
     checked=st.integers(0, 2),
     seconds=st.floats(),
 )
+runtimes = st.dictionaries(st.sampled_from(sorted(RUNTIME)) | hostile_text, hostile_text, max_size=8)
+steps = st.lists(
+    st.builds(
+        Step,
+        what=st.sampled_from(["start TensorFlow", "load", "save as keras"]) | hostile_text,
+        seconds=st.floats(),
+        peak_bytes=st.integers(0, 2**63),
+    ),
+    max_size=5,
+).map(tuple)
 models = st.builds(
     ModelResult,
     name=st.sampled_from(["a", "b"]) | hostile_text,
@@ -51,6 +61,8 @@ models = st.builds(
     notes=st.lists(hostile_text, max_size=2).map(tuple),
     position=positions,
     seconds=st.floats(),
+    runtime=runtimes,
+    steps=steps,
 )
 runs = st.builds(
     RunResult,

@@ -9,7 +9,7 @@ from gate.position import Position
 from gate.reports.annotations import annotations, error_annotation, write_annotations
 from gate.results import CheckResult, Finding, Outcome, RunResult
 from reports.runner import commands
-from reports.samples import HOSTILE, error, hostile_run, mixed, model, passed, run, values, waived
+from reports.samples import HOSTILE, error, hostile_run, letters, mixed, model, passed, run, values, waived
 from reports.strategies import runs, steady
 
 
@@ -62,8 +62,8 @@ def test_hostile_names_add_no_command(text: str) -> None:
 
 def _spread(count: int, outcome: Outcome) -> CheckResult:
     """Findings that do not fold, ever worse."""
-    names = ["".join(chr(97 + int(digit)) for digit in str(i)) for i in range(count)]
-    found = tuple(Finding("v", f"reason {i}", name, severity=float(i)) for i, name in enumerate(names))
+    names = [letters(i) for i in range(count)]
+    found = tuple(Finding("v", f"reason {name.upper()}", name, severity=float(i)) for i, name in enumerate(names))
     return CheckResult("values", outcome, "many", found, checked=count)
 
 
@@ -72,7 +72,9 @@ def test_the_worst_ten_and_how_many_more() -> None:
     errors = [each for each in found if each.name == "error"]
     assert len(errors) == 10
     assert errors[0].data.startswith("the loading process ended")
-    assert [each.data.split("\n")[1] for each in errors[1:]] == [f"reason {i}" for i in range(24, 15, -1)]
+    assert [each.data.split("\n")[1] for each in errors[1:]] == [
+        f"reason {letters(i).upper()}" for i in range(24, 15, -1)
+    ]
     assert sum(each.name == "warning" for each in found) == 10
     assert found[-1].name == "notice"
     assert found[-1].data == "18 more findings: see summary"
@@ -99,6 +101,38 @@ def test_unreached_checks_of_a_model_are_one_annotation() -> None:
     planned = [CheckResult(name, Outcome.NOT_RUN, "not run") for name in ("structure", "values")]
     found = commands(annotations(run(model("m", *planned))))
     assert [each.data for each in found if each.name == "error"] == ["2 checks not reached: structure, values"]
+
+
+def test_checks_that_could_not_be_made_for_one_reason_are_one_annotation() -> None:
+    why = "not made: the model was not loaded"
+    left = [CheckResult(name, Outcome.ERROR, why) for name in ("values", "predictions")]
+    found = commands(annotations(run(model("m", error(), *left))))
+    assert [each.data.split("\n")[0] for each in found if each.name == "error"] == [
+        "the loading process ended with signal 11 after 3.2 s",
+        "values, predictions: not made: the model was not loaded",
+    ]
+
+
+def test_the_worst_of_every_kind_comes_before_the_second_of_any() -> None:
+    lost = [Finding("not-loaded", f"lost {chr(97 + i)}", chr(107 + i), severity=1.0) for i in range(4)]
+    warned = [Finding("load-warning", f"warned {i}") for i in range(4)]
+    restore = CheckResult("restore", Outcome.FAILED, "s", (*lost, *warned))
+    found = commands(annotations(run(model("m", restore, _spread(25, Outcome.FAILED)))))
+    said = [each.data.split("\n")[-1] for each in found if each.name == "error"]
+    assert said == [
+        *("reason CE", "lost a", "warned 0"),
+        *("reason CD", "lost b", "warned 1"),
+        *("reason CC", "lost c", "warned 2"),
+        "reason CB",
+    ]
+
+
+def test_tensors_that_were_not_loaded_are_one_annotation() -> None:
+    found = tuple(Finding("not-loaded", "no variable", f"{chr(97 + i % 26)}{i // 26}/kernel") for i in range(300))
+    check = CheckResult("restore", Outcome.FAILED, "s", found)
+    (each,) = [each for each in commands(annotations(run(model("m", check)))) if each.name == "error"]
+    assert "(300 tensors)" in each.data
+    assert each.data.split("\n")[-1] == "no variable"
 
 
 def test_nothing_checked_is_an_error_at_the_manifest() -> None:

@@ -7,9 +7,9 @@ from rich.cells import cell_len
 
 from gate.reports.console import _Page, wrap, write_console
 from gate.reports.stream import Color
-from gate.results import CheckResult, Finding, Outcome, RunResult
+from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
 from reports.runner import commands
-from reports.samples import HOSTILE, hostile_run, mixed, model, passed, run, values
+from reports.samples import HOSTILE, hostile_run, letters, mixed, model, passed, run, values
 from reports.strategies import hostile_text, runs, steady
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -148,7 +148,8 @@ def test_any_encoding_will_do(encoding: str) -> None:
 
 
 def test_many_findings_are_capped() -> None:
-    found = tuple(Finding("v", "differs", chr(97 + i) * 3, severity=float(i)) for i in range(25))
+    names = [chr(97 + i) * 3 for i in range(25)]
+    found = tuple(Finding("v", f"differs {name.upper()}", name, severity=float(i)) for i, name in enumerate(names))
     text = _shown(run(model("m", CheckResult("values", Outcome.FAILED, "s", found))))
     assert "15 more findings, see the JSON report" in text
     assert text.index("- yyy") < text.index("- xxx")
@@ -157,6 +158,54 @@ def test_many_findings_are_capped() -> None:
 
 def test_five_hundred_failing_tensors_fit_a_screen() -> None:
     assert len(_shown(run(model("m", values(500))), 80).splitlines()) < 40
+
+
+def test_what_a_model_was_loaded_with_and_how_long_each_step_took() -> None:
+    text = " ".join(_shown(run(model("m", passed()))).split())
+    assert (
+        "loaded with TensorFlow 2.21.0, Keras 3.15.1 on cpu, 2 threads; oneDNN on, TF32 off; confined by no_new_privs, "
+        "Landlock ABI 7 (files, TCP, signals), seccomp (no sockets)"
+    ) in text
+    assert "steps start TensorFlow 2.75 s, 246 MB; load 0.25 s, 612 MB; load tagged copies 0.90 s, 651 MB" in text
+    bare = _shown(run(ModelResult("m", "w", checks=(passed(),))))
+    assert "loaded with" not in bare
+    assert "steps" not in bare
+
+
+def test_three_hundred_tensors_that_were_not_loaded_fit_a_screen() -> None:
+    names = [f"stage_{chr(97 + i % 26)}{i // 26}/conv/kernel" for i in range(300)]
+    found = [Finding("not-loaded", "the load put it into no variable", name, hint="see why") for name in names]
+    found.append(Finding("load-warning", "a warning while loading: Skipping"))
+    check = CheckResult("restore", Outcome.FAILED, "0 of 300 tensors restored", tuple(found))
+    text = _shown(run(model("m", check)), 80)
+    assert len(text.splitlines()) < 40
+    assert text.count("the load put it into no variable") == text.count("see why") == 1
+    assert "(300 tensors)" in text
+    assert "a warning while loading: Skipping" in text
+
+
+def test_no_kind_is_crowded_out_by_another() -> None:
+    found = [Finding("altered", f"differs {letters(i).upper()}", letters(i)) for i in range(25)]
+    found += [Finding("load-warning", f"warning {chr(97 + i)}") for i in range(12)]
+    text = _shown(run(model("m", CheckResult("restore", Outcome.FAILED, "s", tuple(found)))))
+    assert "- a\n" in text
+    assert "- warning a" in text
+    assert "27 more findings (20 altered, 7 load-warning), see the JSON report" in text
+
+
+def test_advice_for_several_is_given_once_beside_them() -> None:
+    found = tuple(Finding("altered", f"{i} of 9 elements", name, hint="see why") for i, name in enumerate("abc"))
+    lines = _shown(run(model("m", CheckResult("restore", Outcome.FAILED, "3 differ", found)))).splitlines()
+    at = lines.index("      - a")
+    assert lines[at : at + 7] == [
+        "      - a",
+        "        0 of 9 elements",
+        "      - b",
+        "        1 of 9 elements",
+        "      - c",
+        "        2 of 9 elements",
+        "      what to do: see why",
+    ]
 
 
 def test_one_word_for_one_reason() -> None:

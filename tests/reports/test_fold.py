@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate.position import Position
+from gate.reports.entry import Entry
 from gate.reports.fold import fold
 from gate.reports.wording import label, title
 from gate.results import Finding
@@ -76,7 +77,7 @@ def test_two_findings_of_one_tensor_are_two() -> None:
     (each,) = fold(_found("a_0", "a_0", "a_1"))
     assert each.count == 3
     assert sorted(each.names()) == ["a_0", "a_1"]
-    assert title(each) == "a_{0,1} (3 findings)"
+    assert title(Entry((each,))) == "a_{0,1} (3 findings)"
 
 
 def test_five_hundred_tensors_take_one_short_line() -> None:

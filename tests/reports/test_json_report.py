@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 
 from gate.reports.json_report import json_report
-from gate.results import CheckResult, Conclusion, Finding, Outcome, RunResult
-from reports.samples import AT, HOSTILE, hostile_run, mixed, model, passed, run, values
+from gate.results import CheckResult, Conclusion, Finding, Outcome, RunResult, Step
+from reports.samples import AT, HOSTILE, RUNTIME, hostile_run, hostile_runtime, mixed, model, passed, run, values
 from reports.strategies import runs, steady
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
@@ -42,6 +42,32 @@ def test_texts_survive(text: str) -> None:
     (finding, _) = report["models"][0]["checks"][0]["findings"]
     assert finding["tensor"] == finding["reason"] == finding["hint"] == text
     assert finding["position"] == {"file": text, "line": 3, "column": 7}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_a_child_said_survives(text: str) -> None:
+    (one, _) = _load(json_report(hostile_run(text)))["models"]
+    assert one["runtime"] == hostile_runtime(text)
+    assert [step["what"] for step in one["steps"]] == [text, f"{text} "]
+
+
+def test_what_a_model_was_loaded_with_and_every_step_as_it_was_made() -> None:
+    one = _load(json_report(run(model("m", passed()))))["models"][0]
+    assert one["runtime"] == RUNTIME
+    assert list(one["runtime"]) == sorted(RUNTIME)
+    assert one["steps"] == [
+        {"what": "start TensorFlow", "seconds": 1.5, "peak_bytes": 246_000_000},
+        {"what": "load", "seconds": 0.25, "peak_bytes": 612_000_000},
+        {"what": "start TensorFlow", "seconds": 1.25, "peak_bytes": 245_000_000},
+        {"what": "load tagged copies", "seconds": 0.9, "peak_bytes": 650_500_000},
+    ]
+
+
+def test_a_step_without_an_end_is_written() -> None:
+    one = dataclasses.replace(model("m", passed()), steps=(Step("load", math.inf, 2**62),))
+    report = _load(json_report(run(one)))
+    VALIDATOR.validate(report)
+    assert report["models"][0]["steps"] == [{"what": "load", "seconds": "inf", "peak_bytes": 2**62}]
 
 
 def test_the_verdict_and_the_counts() -> None:

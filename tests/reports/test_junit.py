@@ -10,7 +10,7 @@ from lxml import etree
 
 from gate.reports.junit import Dialect, junit_xml
 from gate.results import CheckResult, Finding, Outcome, RunResult
-from reports.samples import HOSTILE, error, hostile_run, mixed, model, passed, run, values, waived
+from reports.samples import HOSTILE, RUNTIME, error, hostile_run, letters, mixed, model, passed, run, values, waived
 from reports.strategies import runs, steady
 
 SCHEMAS = Path(__file__).parents[3] / "shared" / "junit"
@@ -181,13 +181,21 @@ def test_the_text_of_a_failure_holds_the_story_and_the_message_one_line() -> Non
         assert piece in result.text
 
 
+def test_one_word_for_one_reason() -> None:
+    found = (Finding("crash", "the child crashed", details=("it printed nothing",), hint="see why"),)
+    (result,) = _cases(junit_xml(run(model("m", CheckResult("restore", Outcome.ERROR, "", found)))))[0].result
+    assert result.text.split("\n\n")[0].startswith("restore: error: the child crashed\n")
+    assert result.text.count("the child crashed") == 1
+    assert "  it printed nothing\n  what to do: see why" in result.text
+
+
 def test_a_waiver_gives_its_reason() -> None:
     (result,) = _cases(junit_xml(run(model("m", waived("known drift")))))[0].result
     assert result.message == "known drift"
 
 
 def test_thousands_of_findings_stay_readable() -> None:
-    found = tuple(Finding("v", "differs", "".join(chr(97 + int(d)) for d in str(i))) for i in range(5000))
+    found = tuple(Finding("v", f"differs {letters(i).upper()}", letters(i)) for i in range(5000))
     check = CheckResult("values", Outcome.FAILED, "all of them", found, checked=5000)
     (result,) = _cases(junit_xml(run(model("m", check))))[0].result
     assert "4,800 more findings" in result.text
@@ -200,6 +208,28 @@ def test_properties_of_the_run() -> None:
     assert properties["weight-gate.manifest"] == "weight-gate.yml"
     assert properties["coverage.compared"] == "311"
     assert properties["environment.tensorflow"] == "2.21.0"
+    assert {name: properties[f"runtime.{name}"] for name in RUNTIME} == RUNTIME
+    assert properties["steps.start TensorFlow.seconds"] == "2.750"
+    assert properties["steps.start TensorFlow.peak-bytes"] == "246000000"
+    assert properties["steps.load tagged copies.peak-bytes"] == "650500000"
+    (out,) = document.iter("system-out")
+    assert "loaded with: TensorFlow 2.21.0, Keras 3.15.1 on cpu, 2 threads; oneDNN on, TF32 off" in out.text
+    assert "steps: start TensorFlow 2.75 s, 246 MB; load 0.25 s, 612 MB" in out.text
+
+
+def test_a_model_that_was_not_loaded_has_no_properties_of_loading() -> None:
+    one = dataclasses.replace(model("m", passed()), runtime={}, steps=())
+    document = etree.fromstring(junit_xml(run(one)).encode())
+    names = [each.get("name") for each in document.iter("property")]
+    assert not [name for name in names if name.startswith(("runtime.", "steps."))]
+
+
+def test_three_hundred_tensors_are_named_one_by_one() -> None:
+    names = [f"stage_{chr(97 + i % 26)}{chr(97 + i // 26)}/kernel" for i in range(300)]
+    found = tuple(Finding("not-loaded", "the load put it into no variable", name, hint="see why") for name in names)
+    (result,) = _cases(junit_xml(run(model("m", CheckResult("restore", Outcome.FAILED, "s", found)))))[0].result
+    assert result.text.count("see why") == 1
+    assert set(re.findall(r"stage_[a-z]{2}/kernel", result.text)) == set(names)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,14 @@ from markdown_it.token import Token
 
 from gate.reports.summary import LIMIT, summary
 from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
-from reports.samples import HOSTILE, error, hostile_run, mixed, model, passed, run, values, waived
+from reports.samples import HOSTILE, error, hostile_run, letters, mixed, model, passed, run, values, waived
 from reports.strategies import runs, steady
 
 GFM = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 # All the HTML there may be, and it is ours.
-OUR_HTML = re.compile(r"<details><summary>([\d,]+ checks? passed|Environment)</summary>\n?|</details>\n?")
+OUR_SUMMARIES = r"[\d,]+ checks? passed|Steps of loading|Environment"
+OUR_HTML = re.compile(rf"<details><summary>({OUR_SUMMARIES})</summary>\n?|</details>\n?")
 OUR_TYPES = {
     *("heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "fence", "html_block"),
     *("bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close"),
@@ -41,9 +42,17 @@ def _assert_ours(text: str) -> list[Token]:
     return tokens
 
 
-def _cells(tokens: list[Token]) -> list[list[str]]:
-    cells = [tokens[index + 1].content for index, token in enumerate(tokens) if token.type == "td_open"]
-    return [cells[index : index + 5] for index in range(0, len(cells), 5)]
+def _tables(tokens: list[Token]) -> list[list[list[str]]]:
+    """The rows of every table, without its heading."""
+    tables: list[list[list[str]]] = []
+    for index, token in enumerate(tokens):
+        if token.type == "tbody_open":
+            tables.append([])
+        elif token.type == "tr_open" and tokens[index + 1].type == "td_open":
+            tables[-1].append([])
+        elif token.type == "td_open":
+            tables[-1][-1].append(tokens[index + 1].content)
+    return tables
 
 
 def test_what_the_reader_of_a_red_pull_request_sees() -> None:
@@ -58,7 +67,7 @@ def test_what_the_reader_of_a_red_pull_request_sees() -> None:
         "Coverage and notes",
         "Reproduce locally",
     ]
-    assert [(row[0], row[2]) for row in _cells(tokens)] == [
+    assert [(row[0], row[2]) for row in _tables(tokens)[0]] == [
         ("`ranker`", "⛔ error"),
         ("`classifier`", "❌ failed"),
         ("`embedder`", "✅ passed"),
@@ -89,9 +98,62 @@ def test_the_limit_holds_and_nothing_is_cut_inside(any_run: RunResult, limit: in
     _assert_ours(text)
 
 
+def test_what_models_were_loaded_with_and_how_long_each_step_took() -> None:
+    text = summary(run(model("m", passed()), ModelResult("unloaded", "w", checks=(passed(),))))
+    tokens = _assert_ours(text)
+    assert "- `m`: loaded with TensorFlow 2.21.0, Keras 3.15.1 on cpu, 2 threads; oneDNN on, TF32 off; conf" in text
+    assert "`unloaded`: loaded" not in text
+    assert _tables(tokens)[1] == [
+        ["`m`", "start TensorFlow", "2.75 s", "246 MB"],
+        ["`m`", "load", "0.25 s", "612 MB"],
+        ["`m`", "load tagged copies", "0.90 s", "651 MB"],
+    ]
+    assert "Steps of loading" not in summary(run(ModelResult("unloaded", "w", checks=(passed(),))))
+
+
+@steady
+@given(runs)
+def test_every_step_is_a_row_of_four_cells(any_run: RunResult) -> None:
+    rows = [row for table in _tables(_assert_ours(summary(any_run)))[1:] for row in table]
+    assert len(rows) == sum(len({step.what for step in each.steps}) for each in any_run.models)
+    assert all(len(row) == 4 and row[2].endswith(" s") and row[3].endswith((" MB", " GB")) for row in rows)
+
+
+def test_three_hundred_tensors_that_were_not_loaded_are_one_item() -> None:
+    names = [f"stage_{chr(97 + i % 26)}{i // 26}/conv/kernel" for i in range(300)]
+    found = tuple(Finding("not-loaded", "the load put it into no variable", name, hint="see why") for name in names)
+    text = summary(run(model("m", CheckResult("restore", Outcome.FAILED, "0 of 300 tensors restored", found))))
+    _assert_ours(text)
+    assert text.count("the load put it into no variable") == text.count("see why") == 1
+    assert "(300 tensors)" in text
+    assert len(text) < 6000
+
+
+def test_the_one_that_speaks_for_others_is_named() -> None:
+    found = [Finding("altered", f"{i} of 9 elements", f"block_{i}/kernel", severity=1.0) for i in range(3)]
+    text = summary(run(model("m", CheckResult("restore", Outcome.FAILED, "3 differ", tuple(found)))))
+    _assert_ours(text)
+    assert "- `block_{0..2}/kernel` (3 tensors)\\\n  first: `block_0/kernel`: 0 of 9 elements\n" in text
+
+
+@pytest.mark.parametrize("summed", ["the child crashed", ""])
+def test_one_word_for_one_reason(summed: str) -> None:
+    check = CheckResult("restore", Outcome.ERROR, summed, (Finding("crash", "the child crashed", hint="see why"),))
+    assert summary(run(model("m", check))).count("the child crashed") == 1
+
+
+def test_advice_for_several_stands_after_them() -> None:
+    found = tuple(Finding("altered", f"{i} of 9 elements", name, hint="see why") for i, name in enumerate("abc"))
+    tokens = _assert_ours(summary(run(model("m", CheckResult("restore", Outcome.FAILED, "3 differ", found)))))
+    told = [token.content for token in tokens if token.type == "inline"]
+    at = told.index("`c`\\\n2 of 9 elements")
+    assert told[at - 2 : at] == ["`a`\\\n0 of 9 elements", "`b`\\\n1 of 9 elements"]
+    assert told[at + 1] == "**What to do:** see why"
+
+
 def _huge(count: int) -> RunResult:
-    names = ["".join(chr(97 + int(digit)) for digit in str(i)) + "é" * 50 for i in range(count)]
-    found = tuple(Finding("v", "differs " * 20, name, ("numbers",), "retrain") for name in names)
+    names = [letters(i) + "é" * 50 for i in range(count)]
+    found = tuple(Finding("v", "differs " * 20, name, (f"by {name.upper()}",)) for name in names)
     return run(model("m", CheckResult("values", Outcome.FAILED, "all", found, checked=count), passed(), waived()))
 
 
@@ -99,7 +161,8 @@ def test_a_huge_run_says_how_many_were_left_out() -> None:
     text = summary(_huge(6000))
     assert LIMIT - 3000 < len(text.encode()) <= LIMIT
     tokens = _assert_ours(text)
-    shown = sum(token.type == "list_item_open" for token in tokens)
+    told = [token.content for token in tokens if token.type == "inline"]
+    shown = sum("differs" in each or each.startswith("`temperature`\\") for each in told)
     left = re.search(r"\*\*([\d,]+) findings left out here", text)
     assert left
     assert int(left[1].replace(",", "")) + shown == 6000 + 1  # and the waived one
@@ -111,7 +174,7 @@ def test_thousands_of_models_leave_room_for_the_verdict() -> None:
     text = summary(run(*models, model("bad", values())))
     assert len(text.encode()) <= LIMIT
     tokens = _assert_ours(text)
-    assert _cells(tokens)[0][0] == "`bad`"
+    assert _tables(tokens)[0][0][0] == "`bad`"
 
 
 def test_models_without_any_check_and_runs_without_models_are_told() -> None:
