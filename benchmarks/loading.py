@@ -2,8 +2,8 @@
 
     python benchmarks/loading.py [--gigabytes 1] [--formats keras weights.h5 …] [--rounds 3] [--dir FOLDER] [--clean]
 
-For each format: a script that loads the file once and predicts, and `weight-gate check` with restore (tagged loads in two
-rounds, the real load, every variable compared with the file) and round-trip (loaded from another path, saved, loaded
+For each format: a script that loads the file once and predicts, and `weight-gate check` with restore (tagged loads in
+two rounds, the real load, each variable compared with the file) and round-trip (loaded from another path, saved, loaded
 again, predictions compared). Whole processes in interleaved rounds. Memory is the most `RssAnon` of the gate's own
 process and, apart, of its children.
 """

@@ -61,7 +61,7 @@ class Run:
         self.settings = settings
         self.workspace = workspace
         self.threads = threads or available_cpus()
-        self._nurseries: dict[str, Nursery] = {}
+        self._nurseries: dict[tuple[str, int], Nursery] = {}
         self._models = [_not_run(plan) for plan in self.plans]
         self._start = perf_counter()
         self._frame = _frame(command, manifest, self.threads)
@@ -137,12 +137,13 @@ class Run:
             subject = replace(subject, evidence=gathered, loading=plan.loading or subject.loading)
             for check in wanted:
                 step(plan.name, check)
+                so_far = replace(so_far, runtime=gathered.runtime)
                 if gathered.failure is not None:
                     left = wanted[wanted.index(check) :]
                     so_far = _put_all(so_far, _not_loaded(left, gathered.failure, plan.loading_position, again=True))
                     break
                 so_far = _put(so_far, _guarded(check, subject))
-                so_far = replace(so_far, runtime=gathered.runtime or so_far.runtime)
+                so_far = replace(so_far, runtime=gathered.runtime)
                 yield so_far
             gathered.close()
             so_far = replace(so_far, steps=tuple(gathered.steps))
@@ -169,19 +170,19 @@ class Run:
 
         for file in loading.files:
             self.workspace.confine(file)
-        nursery = self._nursery(settings, loading.device)
-        return Gathered(settings, loading, subject.candidate, plan.path, how, plan.groups, reference, nursery)
+        nurseries = (self._nursery(settings, loading.device, 1), self._nursery(settings, loading.device, 2))
+        return Gathered(settings, loading, subject.candidate, plan.path, how, plan.groups, reference, nurseries)
 
-    def _nursery(self, settings: Settings, device: str) -> "Nursery":
-        """The one for a device: TensorFlow is imported once in a run, whatever the number of models."""
+    def _nursery(self, settings: Settings, device: str, seed: int) -> "Nursery":
+        """The one for a device and a seed for hashes: TensorFlow is imported once in a run, however many the models."""
         from gate.runtime.environment import scrubbed  # noqa: PLC0415 - only where something is loaded
         from gate.runtime.nursery import Nursery  # noqa: PLC0415
 
-        if device not in self._nurseries:
+        if (device, seed) not in self._nurseries:
             home = self._kept.enter_context(TemporaryDirectory(prefix="weight-gate-", dir=settings.scratch))
-            made = Nursery(scrubbed(settings.environment, Path(home), device))
-            self._nurseries[device] = self._kept.enter_context(made)
-        return self._nurseries[device]
+            environment = {**scrubbed(settings.environment, Path(home), device), "PYTHONHASHSEED": str(seed)}
+            self._nurseries[device, seed] = self._kept.enter_context(Nursery(environment))
+        return self._nurseries[device, seed]
 
     def _read(self, plan: ModelPlan, files: ExitStack) -> tuple[Subject | None, CheckResult]:
         at = plan.positions.get("weights")

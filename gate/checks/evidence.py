@@ -1,7 +1,8 @@
 """What loading a model shows, as its checks see it. `gate.runtime` gathers it, one step at a time, when it is asked.
 
 Everything in here is data: names of tensors and variables, arrays that are mapped, what a framework said. A step that
-could not be made raises a `GateError`; one in which the weights were refused raises `NotLoaded`.
+could not be made raises a `GateError`: `NotLoaded` where the weights were refused, `Unable` where what was loaded
+cannot do what was asked, and any other where nobody can tell.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,14 @@ class NotLoaded(GateError):  # noqa: N818 - a verdict
     """The framework refused the weights: a verdict on them, not a failure to judge."""
 
     exit_code = 1
+
+
+class Unable(GateError):  # noqa: N818 - what a model is
+    """What was loaded, or its framework, cannot do that: it has no signature, its call raises. The process is well."""
+
+
+class NotSaved(Unable):
+    """It cannot be saved in that format, or not by what loaded it."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,8 @@ class Restored:
 
     `tensors` are those of the file that were asked for, `variables` what the real file was loaded into. `landed` says
     by variable what the tagged copies left there; `home` is, by tensor, the variable of its name, as far as names tell;
-    `texts` are tensors of texts, which carry no tag.
+    of `uncertain` tensors names leave a choice. `texts` are tensors of texts, which carry no tag; `tables` those of
+    lookup tables, which are no variables.
     """
 
     tensors: Mapping[str, Tensor]
@@ -50,6 +60,7 @@ class Restored:
     home: Mapping[str, str]
     uncertain: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()
+    tables: frozenset[str] = frozenset()
     said: tuple[Said, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -72,10 +83,11 @@ class Again:
     after: Mapping[str, Tensor]
     predicted: tuple[Outputs, Outputs] | None = None
     other_graph: bool = False  # predicted by another graph than before: equal within tolerance, not to the bit
-    unpredicted: str = ""  # why there are no predictions
+    unpredicted: str = ""  # why there is nothing to predict with
     said: tuple[Said, ...] = ()
     paired: Mapping[str, str] = field(default_factory=dict)
     """The variable of `after` for each of `before`."""
+    silent: str = ""  # why it does not predict, though the first does
 
 
 class Evidence(Protocol):

@@ -4,13 +4,13 @@ The tags of `gate.runtime.tags` tell which tensor landed in which variable; name
 real file left in each variable is compared with the tensor that landed there, bit for bit.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 
 from gate.asked import Loading, Waiver
-from gate.checks.evidence import Landing, NotLoaded, Restored
+from gate.checks.evidence import NotLoaded
 from gate.checks.framework_warnings import warnings_of
-from gate.checks.interface import UNCHECKABLE, Subject, result, unreadable
+from gate.checks.interface import UNCHECKABLE, UNREADABLE, Subject, result, unreadable
+from gate.checks.landings import ELSEWHERE, NOT_LOADED, NOT_RESTORED, Account, Trouble, active, is_waived
 from gate.checks.wording import counted, kind_of, number, place, share
 from gate.errors import UnreadableError
 from gate.position import Position
@@ -18,11 +18,13 @@ from gate.results import CheckResult, Finding, Outcome
 from gate.tensors.compare import Criterion, Measurement
 from gate.tensors.dtypes import dtype_name
 from gate.tensors.survey import Job, measure
-from gate.tensors.weightset import Group, Tensor
+from gate.tensors.weightset import Tensor
 
-NOT_LOADED, NOT_RESTORED, ELSEWHERE, ALTERED = "not-loaded", "not-restored", "restored-elsewhere", "altered"
-FAILED = "load-failed"
+__all__ = ["ALTERED", "ELSEWHERE", "FAILED", "NOT_LOADED", "NOT_RESTORED", "check_restore", "restore_waivers"]
+
+ALTERED, FAILED = "altered", "load-failed"
 _BITS = Criterion(bitwise=True, nan=True, inf=True)
+_MOST_NAMED = 5
 
 
 def check_restore(subject: Subject) -> CheckResult:
@@ -33,229 +35,71 @@ def check_restore(subject: Subject) -> CheckResult:
     except NotLoaded as error:
         return result("restore", error.reason, [Finding(FAILED, error.reason, hint=error.hint, position=at)], 1, at)
     account = Account(restored, subject.loading, subject.groups, at)
-    findings = [*account.findings(), *_altered(account, subject.threads)]
-    kept, waived = _without_waived(findings, subject.loading, account)
+    troubles = [*account.troubles(), *_altered(account, subject.threads)]
+    # What could not be read is not restored in some other way: no waiver is about that.
+    kept = [
+        trouble.finding
+        for trouble in troubles
+        if trouble.finding.kind == UNREADABLE or not is_waived(trouble.names, subject.loading)
+    ]
+    summary = _summary(account, troubles, len(troubles) - len(kept))
     kept += warnings_of(restored.said, at)
-    kept += _idle_waivers(subject.loading, account)
-    return result("restore", account.summary(kept, waived), kept, len(account.asked_tensors), at)
+    kept += _idle(subject.loading, account, subject.positions.get("restore") or at)
+    return result("restore", summary, kept, len(account.asked_tensors), at)
 
 
-@dataclass
-class Account:
-    """Who landed where, and who should have."""
-
-    restored: Restored
-    loading: Loading
-    groups: frozenset[Group]
-    at: Position | None
-    landed_in: dict[str, list[str]] = field(init=False)
-    """The variables in which a tensor of the file landed."""
-
-    def __post_init__(self) -> None:
-        self.landed_in = {}
-        for variable, landing in self.restored.landed.items():
-            if landing.tensor is not None:
-                self.landed_in.setdefault(landing.tensor, []).append(variable)
-        self.home_of = {variable: tensor for tensor, variable in self.restored.home.items()}
-
-    @property
-    def asked_tensors(self) -> list[str]:
-        """The file's tensors of the compared groups, without those that stay behind by the manifest's word."""
-        return [
-            name for name, tensor in self.restored.tensors.items() if tensor.group in self.groups and self._wanted(name)
-        ]
-
-    @property
-    def asked_variables(self) -> list[str]:
-        """The variables that have to come from the file."""
-        return [name for name in self.restored.variables if self._counts(name) and self._from_the_file(name)]
-
-    def findings(self) -> Iterator[Finding]:
-        """What did not land, or landed in the wrong place; then the variables that nothing was loaded into."""
-        told: set[str] = set()
-        for name in self.asked_tensors:
-            if name not in self.restored.texts:
-                yield from self._tensor(name, told)
-        for name in self.asked_variables:
-            if name not in told and not self._is_written(name):
-                yield self._unwritten(name)
-        for name in self.restored.variables:
-            if self._counts(name) and not self._from_the_file(name) and self._is_written(name):
-                yield self._not_new(name)
-
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        """(variable, tensor that landed in it), of what was asked for; texts go by their names."""
-        asked = set(self.asked_tensors)
-        for variable in self.restored.variables:
-            landing = self.restored.landed.get(variable, Landing(None))
-            tensor = landing.tensor
-            if tensor is None and (home := self.home_of.get(variable)) in self.restored.texts:
-                tensor = home
-            if tensor is not None and tensor in asked:
-                yield variable, tensor
-
-    def summary(self, findings: list[Finding], waived: int) -> str:
-        """`312 of 312 tensors restored, 100 % of bytes; 312 of 312 variables written by the load`."""
-        tensors = self.restored.tensors
-        asked = self.asked_tensors
-        wrong = {finding.tensor for finding in findings}
-        wrong_homes = {self.restored.home.get(name) for name in asked if name in wrong}
-        fine = [name for name in asked if name not in wrong and self._arrived(name)]
-        variables = self.asked_variables
-        written = [name for name in variables if self._is_written(name) and name not in wrong | wrong_homes]
-        of_bytes = share(sum(tensors[name].nbytes for name in fine), sum(tensors[name].nbytes for name in asked))
-        text = f"{len(fine):,} of {counted(len(asked), 'tensor')} restored, {of_bytes} of bytes"
-        text += f"; {len(written):,} of {counted(len(variables), 'variable')} written by the load"
-        if left := [n for n, t in tensors.items() if t.group in self.groups and not self._wanted(n)]:
-            text += f"; {counted(len(left), 'tensor')} left in the file, as told"
-        if waived:
-            text += f"; {counted(waived, 'finding')} waived"
-        if unknown := [name for name in asked if name in self.restored.uncertain]:
-            text += f"; of {counted(len(unknown), 'tensor')} no name tells the variable: taken as they landed"
-        return text
-
-    def _arrived(self, name: str) -> bool:
-        return name in self.landed_in or name in self.restored.texts or not self.restored.tensors[name].size
-
-    def _tensor(self, name: str, told: set[str]) -> Iterator[Finding]:
-        if not self.restored.tensors[name].size:
-            return
-        home, found = self.restored.home.get(name), self.landed_in.get(name, [])
-        if not found:
-            if home is not None:
-                told.add(home)
-            yield self._lost(name, home)
-        elif home is None and name not in self.restored.uncertain:
-            if strangers := [each for each in found if each not in self.home_of]:
-                yield self._renamed(name, strangers)
-            else:
-                yield self._elsewhere(name, None, found)
-        elif home is not None and home not in found:
-            told.update((home, *found))
-            yield self._elsewhere(name, home, found)
-
-    def _lost(self, name: str, home: str | None) -> Finding:
-        details = []
-        if home is not None:
-            details.append(f"the variable {home} {self._holds(home)}")
-        else:
-            details.append("no variable of the model has its name")
-        parts = [each for each, landing in self.restored.landed.items() if name in landing.parts]
-        if parts:
-            details.append(f"parts of it are in {', '.join(parts[:3])}")
-        return Finding(
-            NOT_LOADED,
-            "the load put it into no variable",
-            tensor=name,
-            details=tuple(details),
-            hint="loading succeeded without it: see that the model and the loader fit the file",
-            severity=1.0,
-            position=self.at,
+def restore_waivers(subject: Subject) -> tuple[CheckResult, ...]:
+    """One waived result for each waiver that holds, with its reason."""
+    return tuple(
+        CheckResult(
+            f"restore waived: {each.match}",
+            Outcome.WAIVED,
+            f"need not be restored: {each.reason}" + (f" (until {each.until})" if each.until else ""),
+            position=each.position,
         )
-
-    def _elsewhere(self, name: str, home: str | None, found: list[str]) -> Finding:
-        there = found[0]
-        details = []
-        if home is not None:
-            other = self.restored.landed.get(home, Landing(None)).tensor
-            if other is not None and self.restored.home.get(other) == there:
-                details.append(f"swapped: {home} holds what the file has as {other}")
-            else:
-                details.append(f"{home} {self._holds(home)}")
-        elif (owner := self.home_of.get(there)) is not None:
-            details.append(f"{there} is the variable of the file's {owner}; none has the name of this tensor")
-        return Finding(
-            ELSEWHERE,
-            f"it landed in {there}" + (f", not in {home}" if home is not None else ""),
-            tensor=name,
-            details=tuple(details),
-            hint="the loader goes by order, class or path where it should go by name: "
-            "build the layers in the order of the file, or save the file from this model",
-            severity=2.0,
-            position=self.at,
-        )
-
-    def _renamed(self, name: str, found: list[str]) -> Finding:
-        return Finding(
-            ELSEWHERE,
-            f"it landed in {found[0]}, a variable of another name, of which the file has no tensor",
-            tensor=name,
-            hint="give the layer the name that it has in the file, or waive it under `restore`",
-            severity=1.0,
-            position=self.at,
-        )
-
-    def _unwritten(self, name: str) -> Finding:
-        tensor = self.home_of.get(name)
-        details = [f"it {self._holds(name)}"]
-        if tensor is None:
-            details.append("the file has no tensor of its name")
-        return Finding(
-            NOT_RESTORED,
-            "the load did not write it: it holds what it was built with",
-            tensor=name,
-            details=tuple(details),
-            hint="save the file with this variable, or waive it under `restore`",
-            severity=1.0,
-            position=self.at,
-        )
-
-    def _not_new(self, name: str) -> Finding:
-        return Finding(
-            ELSEWHERE,
-            f"the load wrote it, and `partial` leaves it as it was built: it holds the file's "
-            f"{self.restored.landed[name].tensor}",
-            tensor=name,
-            hint="name it under `partial`, or give its layer a name of its own",
-            severity=1.0,
-            position=self.at,
-        )
-
-    def _holds(self, variable: str) -> str:
-        landing = self.restored.landed.get(variable, Landing(None))
-        if landing.tensor is not None:
-            return f"holds what the file has as {landing.tensor}"
-        if landing.parts:
-            return f"holds parts of {', '.join(landing.parts)}"
-        return "holds nothing of the file"
-
-    def _is_written(self, variable: str) -> bool:
-        landing = self.restored.landed.get(variable, Landing(None))
-        text = self.home_of.get(variable) in self.restored.texts
-        return landing.tensor is not None or text or not self.restored.variables[variable].size
-
-    def _counts(self, variable: str) -> bool:
-        """Whether a variable is of the groups that were asked for; states of generators that no file holds are not."""
-        tensor = self.restored.landed.get(variable, Landing(None)).tensor or self.home_of.get(variable)
-        group = self.restored.tensors[tensor].group if tensor is not None else self.restored.variables[variable].group
-        if group is Group.RNG and tensor is None:
-            return False
-        return group in self.groups
-
-    def _from_the_file(self, variable: str) -> bool:
-        return self.loading.comes_from_the_file(variable)
-
-    def _wanted(self, tensor: str) -> bool:
-        home = self.restored.home.get(tensor)
-        return not self.loading.partial or self.loading.comes_from_the_file(home if home is not None else tensor)
+        for each in active(subject.loading)
+    )
 
 
-def _altered(account: Account, threads: int) -> Iterator[Finding]:
+def _idle(loading: Loading, account: Account, at: Position | None) -> Iterator[Finding]:
+    """Patterns that match nothing guard nothing: of waivers, also those whose day has passed, and of `partial`."""
+    variables = account.restored.variables
+    names = {*account.restored.tensors, *variables}
+    for each in loading.waivers:
+        if not any(map(each.matches, names)):
+            yield Finding(
+                UNCHECKABLE,
+                f"the waiver `{each.match}` matches no tensor and no variable",
+                hint="correct the pattern, or remove the waiver",
+                position=each.position,
+            )
+    for pattern in loading.partial:
+        if not any(map(Waiver(pattern, "").matches, variables)):
+            told = ", ".join(list(variables)[:_MOST_NAMED]) + (", …" if len(variables) > _MOST_NAMED else "")
+            yield Finding(
+                UNCHECKABLE,
+                f"`partial` names `{pattern}`, and no variable matches it",
+                hint=f"correct the pattern; the variables are {told or 'none'}",
+                position=at,
+            )
+
+
+def _altered(account: Account, threads: int) -> Iterator[Trouble]:
     """What landed, and is not what the file has: other values, another dtype, another shape."""
-    jobs = []
-    for variable, tensor in account.pairs():
+    jobs: dict[str, Job] = {}
+    landed = dict(account.pairs())
+    for variable, tensor in landed.items():
         ours, theirs = account.restored.variables[variable], account.restored.tensors[tensor]
         if (ours.shape, dtype_name(ours.dtype)) != (theirs.shape, dtype_name(theirs.dtype)):
-            yield _another_kind(variable, ours, tensor, theirs, account.at)
+            yield Trouble(_another_kind(variable, ours, tensor, theirs, account.at), tensor, (variable,))
         else:
-            jobs.append(Job(ours, theirs, _BITS, variable))
-    names = {job.key: job for job in jobs}
-    landed = dict(account.pairs())
-    for variable, found in measure(jobs, threads).items():
+            jobs[variable] = Job(ours, theirs, _BITS, variable)
+    for variable, found in measure(jobs.values(), threads).items():
+        tensor = landed[variable]
         if isinstance(found, UnreadableError):
-            yield unreadable(variable, found, account.at)
+            yield Trouble(unreadable(tensor, found, account.at), tensor, (variable,))
         elif found.violating:
-            yield _changed(landed[variable], variable, names[variable], found, account.at)
+            yield Trouble(_changed(tensor, variable, jobs[variable], found, account.at), tensor, (variable,))
 
 
 def _another_kind(variable: str, ours: Tensor, name: str, theirs: Tensor, at: Position | None) -> Finding:
@@ -263,7 +107,7 @@ def _another_kind(variable: str, ours: Tensor, name: str, theirs: Tensor, at: Po
         ALTERED,
         f"the file has {kind_of(theirs)}, the variable {variable} {kind_of(ours)}",
         tensor=name,
-        hint="give the layer the dtype of the file, or save the file in the dtype that is served",
+        hint="give the layer the dtype and the shape of the file, or save the file as it is served",
         severity=1.0,
         position=at,
     )
@@ -273,10 +117,11 @@ def _changed(name: str, variable: str, job: Job, found: Measurement, at: Positio
     details = []
     if found.worst is not None:
         where = place(found.worst.index, job.actual.shape)
-        details.append(f"at {where}: {number(found.worst.actual)}, the file has {number(found.worst.expected)}")
+        details.append(f"worst at {where}: {number(found.worst.actual)}, the file has {number(found.worst.expected)}")
+    verb = "is" if found.violating == 1 else "are"
     return Finding(
         ALTERED,
-        f"{found.violating:,} of {counted(found.elements, 'element')} of the variable {variable} are not the file's",
+        f"{found.violating:,} of {counted(found.elements, 'element')} of the variable {variable} {verb} not the file's",
         tensor=name,
         details=tuple(details),
         hint="the loader changes what it reads: see whether that is meant, and save what is served",
@@ -285,56 +130,36 @@ def _changed(name: str, variable: str, job: Job, found: Measurement, at: Positio
     )
 
 
-def _without_waived(findings: Iterable[Finding], loading: Loading, account: Account) -> tuple[list[Finding], int]:
-    """The findings that no waiver covers, and how many are covered."""
-    active = [each for each in loading.waivers if not each.expired(loading.today)]
-    kept, waived = [], 0
-    for finding in findings:
-        names = _names_of(finding, account.restored.home)
-        if finding.kind != UNCHECKABLE and any(each.matches(name) for each in active for name in names):
-            waived += 1
-        else:
-            kept.append(finding)
-    return kept, waived
+def _summary(account: Account, troubles: Iterable[Trouble], waived: int) -> str:
+    """`312 of 312 tensors restored, 100 % of bytes; 312 of 312 variables written by the load`, and what limits that."""
+    wrong = {trouble.tensor for trouble in troubles}
+    tensors, asked = account.restored.tensors, account.asked_tensors
+    fine = [name for name in asked if name not in wrong]
+    written = [name for name in account.asked_variables if account.is_written(name)]
+    text = f"{len(fine):,} of {counted(len(asked), 'tensor')} restored"
+    arrived, of = (sum(tensors[name].nbytes for name in names) for names in (fine, asked))
+    if arrived < of or len(fine) == len(asked) > 0:  # what is empty has no share in the bytes
+        text += f", {share(arrived, of)} of bytes"
+    text += f"; {len(written):,} of {counted(len(account.asked_variables), 'variable')} written by the load"
+    return "; ".join([text, *_limits(account, waived)])
 
 
-def _names_of(finding: Finding, home: Mapping[str, str]) -> list[str]:
-    name = finding.tensor or ""
-    return [name, home[name]] if name in home else [name]
-
-
-def _idle_waivers(loading: Loading, account: Account) -> Iterator[Finding]:
-    """A waiver that matches nothing, or whose day has passed, guards nothing."""
-    names = {*account.restored.tensors, *account.restored.variables}
-    for each in loading.waivers:
-        if not any(each.matches(name) for name in names):
-            yield Finding(
-                UNCHECKABLE,
-                f"the waiver `{each.match}` matches no tensor and no variable",
-                hint="correct the pattern, or remove the waiver",
-                position=each.position,
-            )
-    for pattern in loading.partial:
-        waiver = Waiver(pattern, "")
-        if not any(waiver.matches(name) for name in account.restored.variables):
-            yield Finding(
-                UNCHECKABLE,
-                f"`partial` names `{pattern}`, and no variable matches it",
-                hint=f"correct the pattern; the variables are {', '.join(list(account.restored.variables)[:5])}, …",
-                position=account.at,
-            )
-
-
-def restore_waivers(subject: Subject) -> tuple[CheckResult, ...]:
-    """One waived result for each waiver that holds, with its reason."""
-    loading = subject.loading
-    return tuple(
-        CheckResult(
-            f"restore waived: {each.match}",
-            Outcome.WAIVED,
-            f"need not be restored: {each.reason}" + (f" (until {each.until})" if each.until else ""),
-            position=each.position,
-        )
-        for each in loading.waivers
-        if not each.expired(loading.today)
-    )
+def _limits(account: Account, waived: int) -> Iterator[str]:
+    restored, asked = account.restored, account.asked_tensors
+    if account.left:
+        yield f"{counted(len(account.left), 'tensor')} left in the file, as told"
+    if account.kept:
+        yield f"{counted(len(account.kept), 'variable')} left as built, as told"
+    if waived:
+        yield f"{counted(waived, 'finding')} waived"
+    for each in account.loading.waivers:
+        if each.expired(account.loading.today):
+            yield f"the waiver for {each.match} ended after {each.until} and no longer holds"
+    if unknown := [name for name in asked if name in restored.uncertain]:
+        yield f"of {counted(len(unknown), 'tensor')} no name tells the variable: taken as they landed"
+    if texts := [name for name in asked if name in restored.texts]:
+        yield f"{counted(len(texts), 'tensor')} of texts compared by name, since texts carry no tag"
+    if account.tables:
+        yield f"{counted(len(account.tables), 'tensor')} of lookup tables not proved: predictions show them"
+    for note in restored.notes:
+        yield note.partition(": ")[0]  # how names were paired; which ones is a long list

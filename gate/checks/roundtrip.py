@@ -1,18 +1,18 @@
 """Is the model the same once more: loaded again, built again, saved and loaded again? Bit for bit, predictions too."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from gate.asked import Loading
-from gate.checks.evidence import Again, Evidence, NotLoaded, Outputs
+from gate.checks.evidence import Again, Evidence, NotLoaded, NotSaved
 from gate.checks.framework_warnings import warnings_of
 from gate.checks.interface import UNCHECKABLE, Subject, result, unreadable
 from gate.checks.wording import counted, kind_of, number, place
 from gate.errors import GateError, UnreadableError
 from gate.position import Position
 from gate.results import CheckResult, Finding
-from gate.tensors.compare import Criterion, compare
+from gate.tensors.compare import Criterion, Measurement, compare
 from gate.tensors.dtypes import dtype_name
 from gate.tensors.survey import Job, measure
 from gate.tensors.tolerance import Tolerance
@@ -23,141 +23,180 @@ PREDICTIONS = "prediction-mismatch"
 _BITS = Criterion(bitwise=True, nan=True, inf=True)
 _OTHER_GRAPH = Criterion(Tolerance(1e-5, 1e-6), nan=True, inf=True)
 """Of two graphs that compute the same in another order (docs/tolerances.md)."""
+_OTHERWISE = "equal weights that predict otherwise: a layer has state that is not saved, or draws at random"
+_SILENT = "save what it is called with too, or mend what is built when it is loaded"
 
 
 def check_roundtrip(subject: Subject) -> CheckResult:
     """Loads once more, from another path and by a second build; then saves and loads in each format."""
     at = subject.positions.get("roundtrip") or subject.positions.get("weights")
-    evidence, loading = subject.loaded, subject.loading
-    findings: list[Finding] = []
-    told: list[str] = []
-    checked = 0
-    for again in _guarded(evidence.repeats(), findings, at):
-        found = list(_compared(again, DIFFER, subject.threads, at))
-        findings += found
-        checked += len(again.before)
-        told.append(f"{again.how}: {_verdict(again, found)}")
-    formats, left_out = _formats(loading, evidence)
-    for each in formats:
+    seen = _Seen(subject.threads, at)
+    seen.repeats(subject.loaded)
+    asked = subject.loading.roundtrip
+    if asked is None:
+        seen.own_format(subject.loaded)
+    for each in asked or ():
+        seen.format(subject.loaded, each)
+    return result("roundtrip", "; ".join(seen.told), seen.findings, seen.checked, at)
+
+
+@dataclass
+class _Seen:
+    """What was found so far, and what there is to tell."""
+
+    threads: int
+    at: Position | None
+    findings: list[Finding] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    checked: int = 0
+
+    def repeats(self, evidence: Evidence) -> None:
+        """Loads of the same file; there is one at least."""
+        loads = 0
         try:
-            with evidence.roundtrip(each) as again:
-                found = [*_compared(again, LOST, subject.threads, at), *warnings_of(again.said, at)]
-                checked += len(again.before)
-                told.append(f"{each}: {_verdict(again, found)}")
-            findings += found
+            for again in evidence.repeats():
+                loads += 1
+                self._compare(again, DIFFER, again.how)
         except NotLoaded as error:
-            findings.append(
-                Finding(LOST, f"saved as {format}, it does not load: {error.reason}", hint=error.hint, position=at)
-            )
+            self._refused(DIFFER, f"a second load was refused: {error.reason}", error)
         except GateError as error:
-            if loading.roundtrip is None and error.hint.startswith("take "):
-                told.append(f"{each}: not saved ({error.reason})")
-                continue
-            findings.append(Finding(UNCHECKABLE, f"{each}: {error.reason}", hint=error.hint, position=at))
-    told += left_out
-    return result("roundtrip", "; ".join(told) or "nothing was loaded again", findings, checked, at)
+            self._refused(UNCHECKABLE, f"a second load: {error.reason}", error)
+        else:
+            if not loads:
+                self.findings.append(Finding(UNCHECKABLE, "the file was not loaded again", position=self.at))
+
+    def own_format(self, evidence: Evidence) -> None:
+        """The file's own format, which nobody asked for in words: that it cannot be saved is said, and no error."""
+        if not evidence.own_format:
+            self.told.append(f"not saved again: {evidence.not_saved}")
+            return
+        try:
+            self.format(evidence, evidence.own_format, unsaved=NotSaved)
+        except NotSaved as error:
+            self.told.append(f"{evidence.own_format}: not saved ({error.reason})")
+
+    def format(self, evidence: Evidence, format: str, unsaved: type[NotSaved] | tuple[()] = ()) -> None:
+        """Saved in one format and loaded again; raises `unsaved` errors."""
+        try:
+            with evidence.roundtrip(format) as again:
+                self.findings += warnings_of(again.said, self.at)
+                self._compare(again, LOST, format)
+        except unsaved:
+            raise
+        except NotLoaded as error:
+            self._refused(LOST, f"saved as {format}, it does not load: {error.reason}", error)
+        except GateError as error:
+            self._refused(UNCHECKABLE, f"{format}: {error.reason}", error)
+
+    def _refused(self, kind: str, reason: str, error: GateError) -> None:
+        self.told.append(reason)
+        self.findings.append(Finding(kind, reason, hint=error.hint, position=self.at))
+
+    def _compare(self, again: Again, kind: str, called: str) -> None:
+        found = [*_variables(again, kind, self.threads, self.at), *_predictions(again, kind, self.at)]
+        self.findings += found
+        self.checked += len(again.before)
+        self.told.append(f"{called}: {counted(len(found), 'difference') if found else _alike(again)}")
 
 
-def _formats(loading: Loading, evidence: Evidence) -> tuple[tuple[str, ...], list[str]]:
-    if loading.roundtrip is not None:
-        return loading.roundtrip, []
-    own = evidence.own_format
-    return ((own,), []) if own else ((), [f"not saved again: {evidence.not_saved}"])
-
-
-def _guarded(agains: Iterator[Again], findings: list[Finding], at: Position | None) -> Iterator[Again]:
-    try:
-        yield from agains
-    except NotLoaded as error:
-        findings.append(Finding(DIFFER, f"a second load was refused: {error.reason}", hint=error.hint, position=at))
-    except GateError as error:
-        findings.append(Finding(UNCHECKABLE, error.reason, hint=error.hint, position=at))
-
-
-def _verdict(again: Again, findings: list[Finding]) -> str:
-    if findings:
-        return f"{counted(len(findings), 'difference')}"
+def _alike(again: Again) -> str:
     text = f"{counted(len(again.before), 'variable')} identical"
-    if again.predicted is not None:
-        close = "within tolerance" if again.other_graph else "identical"
-        return f"{text}, predictions of {counted(again.predicted[0].samples, 'sample')} {close}"
-    return f"{text}, predictions not compared ({again.unpredicted})"
+    if again.predicted is None:
+        return f"{text}, predictions not compared ({again.unpredicted})"
+    before, after = again.predicted
+    if not (before.arrays or after.arrays):
+        return f"{text}, predictions not compared (it has no outputs)"
+    close = "within tolerance" if again.other_graph else "identical"
+    return f"{text}, predictions of {counted(before.samples, 'sample')} {close}"
 
 
-def _compared(again: Again, kind: str, threads: int, at: Position | None) -> Iterator[Finding]:
-    missing = [name for name in again.before if name not in again.paired]
-    surplus = set(again.after) - set(again.paired.values())
-    for name in missing:
-        yield Finding(
-            kind,
-            f"{again.how}: the variable is not there any more",
-            tensor=name,
-            hint=again.hint,
-            severity=2.0,
-            position=at,
-        )
-    for name in sorted(surplus):
-        yield Finding(
-            kind,
-            f"{again.how}: this variable was not there before",
-            tensor=name,
-            hint=again.hint,
-            severity=1.0,
-            position=at,
-        )
-    yield from _values(again, kind, threads, at)
-    if again.predicted is not None:
-        yield from _predictions(again, *again.predicted, DIFFER if kind == DIFFER else PREDICTIONS, at)
+def _variables(again: Again, kind: str, threads: int, at: Position | None) -> Iterator[Finding]:
+    for name, what, severity, details in (*_one_sided(again), *_changed(again, threads)):
+        if isinstance(what, UnreadableError):
+            yield unreadable(name, what, at)
+        else:
+            yield Finding(kind, f"{again.how}: {what}", name, details, again.hint, severity, at)
 
 
-def _values(again: Again, kind: str, threads: int, at: Position | None) -> Iterator[Finding]:
+_Difference = tuple[str, str | UnreadableError, float, tuple[str, ...]]
+
+
+def _one_sided(again: Again) -> Iterator[_Difference]:
+    for name in again.before:
+        if again.paired.get(name) not in again.after:
+            yield name, "the variable is not there any more", 2.0, ()
+    if again.other_graph:
+        return  # a SavedModel has variables twice, and some that its functions alone hold
+    paired = {other for name, other in again.paired.items() if name in again.before}
+    for name in sorted(set(again.after) - paired):
+        yield name, "this variable was not there before", 1.0, ()
+
+
+def _changed(again: Again, threads: int) -> Iterator[_Difference]:
     jobs = []
     for name, other in again.paired.items():
-        before, after = again.before[name], again.after[other]
+        before, after = again.before.get(name), again.after.get(other)
+        if before is None or after is None:
+            continue  # told as one-sided
         if (before.shape, dtype_name(before.dtype)) != (after.shape, dtype_name(after.dtype)):
-            reason = f"{again.how}: it was {kind_of(before)}, and is {kind_of(after)}"
-            yield Finding(kind, reason, tensor=name, hint=again.hint, severity=1.0, position=at)
+            yield name, f"it was {kind_of(before)}, and is {kind_of(after)}", 1.0, ()
         else:
             jobs.append(Job(after, before, _BITS, name))
     for name, found in measure(jobs, threads).items():
         if isinstance(found, UnreadableError):
-            yield unreadable(name, found, at)
+            yield name, found, 0.0, ()
         elif found.violating:
-            details = []
-            if found.worst is not None:
-                where = place(found.worst.index, again.before[name].shape)
-                details = [f"at {where}: {number(found.worst.actual)}, before {number(found.worst.expected)}"]
-            reason = f"{again.how}: {found.violating:,} of {counted(found.elements, 'element')} are others"
-            yield Finding(kind, reason, tensor=name, details=tuple(details), hint=again.hint, severity=2.0, position=at)
+            yield name, _differ(found), 2.0, _worst(found, again.before[name].shape)
 
 
-def _predictions(again: Again, before: Outputs, after: Outputs, kind: str, at: Position | None) -> Iterator[Finding]:
-    criterion = _OTHER_GRAPH if again.other_graph else _BITS
-    ours, theirs = list(before.arrays), list(after.arrays)
-    if len(ours) != len(theirs):  # names are counted anew where nobody gave one, so the order decides
-        yield Finding(
-            PREDICTIONS, f"{again.how}: the outputs were {_listed(ours)}, and are {_listed(theirs)}", position=at
-        )
+def _differ(found: Measurement) -> str:
+    verb = "differs" if found.violating == 1 else "differ"
+    return f"{found.violating:,} of {counted(found.elements, 'element')} {verb}"
+
+
+def _worst(found: Measurement, shape: tuple[int, ...]) -> tuple[str, ...]:
+    if found.worst is None:
+        return ()
+    where = place(found.worst.index, shape)
+    return (f"worst at {where}: {number(found.worst.actual)}, before {number(found.worst.expected)}",)
+
+
+def _predictions(again: Again, kind: str, at: Position | None) -> Iterator[Finding]:
+    kind = DIFFER if kind == DIFFER else PREDICTIONS
+
+    def finding(what: str, details: tuple[str, ...] = (), hint: str = _OTHERWISE) -> Finding:
+        return Finding(kind, f"{again.how}: {what}", details=details, hint=hint, severity=1.0, position=at)
+
+    if again.silent:
+        yield finding(f"it does not predict any more: {again.silent}", hint=_SILENT)
+    if again.predicted is None:
         return
-    for name, other in zip(ours, theirs, strict=True):
-        expected, actual = before.arrays[name], after.arrays[other]
-        if (expected.shape, expected.dtype) != (actual.shape, actual.dtype):
-            reason = f"{again.how}: the output {name} was {expected.dtype} {list(expected.shape)}"
-            yield Finding(kind, f"{reason}, and is {actual.dtype} {list(actual.shape)}", position=at)
+    before, after = again.predicted
+    ours, theirs = list(before.arrays), list(after.arrays)
+    if len(ours) != len(theirs):
+        yield finding(f"the outputs were {_listed(ours)}, and are {_listed(theirs)}")
+        return
+    for name, expected, actual in _paired(before.arrays, after.arrays):
+        if (expected.shape, dtype_name(expected.dtype)) != (actual.shape, dtype_name(actual.dtype)):
+            yield finding(f"the output {name} was {_kind(expected)}, and is {_kind(actual)}")
             continue
-        different = _differences(actual, expected, criterion)
-        if different:
-            yield Finding(
-                kind,
-                f"{again.how}: {different:,} of {counted(expected.size, 'element')} of the output {name} are others",
-                hint="equal weights that predict otherwise: a layer has state that is not saved, or draws at random",
-                severity=1.0,
-                position=at,
-            )
+        found = compare(
+            np.ascontiguousarray(actual).reshape(actual.shape),
+            np.ascontiguousarray(expected).reshape(expected.shape),
+            _OTHER_GRAPH if again.other_graph else _BITS,
+        )
+        if found.violating:
+            yield finding(f"{_differ(found)} in the output {name}", _worst(found, expected.shape))
 
 
-def _differences(actual: Array, expected: Array, criterion: Criterion) -> int:
-    return compare(np.ascontiguousarray(actual), np.ascontiguousarray(expected), criterion).violating
+def _paired(before: Mapping[str, Array], after: Mapping[str, Array]) -> Iterator[tuple[str, Array, Array]]:
+    """Outputs of both, by name; names are counted anew where nobody gave one, and then the order decides."""
+    names = list(before) if before.keys() == after.keys() else list(after)
+    return ((name, before[name], after[other]) for name, other in zip(before, names, strict=True))
+
+
+def _kind(array: Array) -> str:
+    return f"{dtype_name(array.dtype)} {list(array.shape)}"
 
 
 def _listed(names: Iterable[str]) -> str:

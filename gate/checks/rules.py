@@ -13,8 +13,9 @@ def check_rules(subject: Subject) -> CheckResult:
     findings = [_idle(rule, subject) for rule in idle]
     findings += [_overruled(rule) for rule in subject.rules.active if rule not in idle and _is_overruled(rule, subject)]
     findings += [_idle_group(group, subject) for group in sorted(subject.groups) if not _holds(group, subject)]
-    summary = f"{counted(len(subject.rules.all), 'rule')}"
-    summary += f"; {len(findings)} without effect" if findings else ", each matching at least one tensor"
+    count = len(subject.rules.all)
+    fine = ", matching at least one tensor" if count == 1 else ", each matching at least one tensor"
+    summary = counted(count, "rule") + (f"; {len(findings)} without effect" if findings else fine)
     for rule in subject.rules.expired:
         if rule not in idle:
             summary += f"; the rule for {rule.match} ended after {rule.until} and no longer holds"

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from gate.checks.interface import UNCHECKABLE, Subject, result, unreadable
-from gate.checks.wording import counted, number
+from gate.checks.wording import counted, distance, number
 from gate.errors import UnreadableError
 from gate.results import CheckResult, Finding
 from gate.tensors.rules import StatisticBound
 from gate.tensors.statistics import Statistics, statistics
 from gate.tensors.tolerance import Tolerance, published_tolerance
 from gate.tensors.weightset import Tensor
+
+_MOVED = "see how the tensor came to be so; widen the bound only if it may"
 
 
 def check_statistics(subject: Subject) -> CheckResult:
@@ -63,6 +65,7 @@ def _judge_bounds(subject: Subject, name: str, tensor: Tensor, actual: Statistic
                 "statistic-out-of-bounds",
                 f"{statistic} {problem}",
                 tensor=name,
+                hint=_MOVED,
                 position=subject.position(name, statistic, fallback="weights"),
             )
 
@@ -95,13 +98,14 @@ def _judge_thresholds(subject: Subject, name: str, actual: Statistics, expected:
             # An infinite expected value allows nothing but itself, where the tensor may hold it at all.
             if (abs(a - e) <= allowed and math.isfinite(e)) or _same_special(subject, name, a, e):
                 continue
-            reason = f"{statistic} is {number(a)}, the reference has {number(e)}"
-            reason += f": {number(abs(a - e))} apart, allowed {number(allowed)}"
+            reason = f"{statistic} is {distance(a)}, the reference has {distance(e)}"
+            reason += f": {distance(abs(a - e))} apart, allowed {distance(allowed)}"
             severity = abs(a - e) / allowed if allowed else abs(a - e) * 1e12
         yield Finding(
             "statistic-mismatch",
             reason,
             tensor=name,
+            hint=_MOVED,
             severity=severity,
             position=subject.position(name, fallback="statistics"),
         )

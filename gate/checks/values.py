@@ -81,6 +81,8 @@ def _summary(subject: Subject, covered: Coverage, findings: list[Finding]) -> st
         part = share(covered.compared_bytes, covered.bytes)
         text = f"{covered.compared:,} of {counted(covered.tensors, 'tensor')}, {part} of bytes compared"
         text += f"; {covered.identical:,} identical bit for bit"
+        if changed := sum(1 for name in subject.compared if _changed_as_told(subject, name)):
+            text += f"; {changed:,} changed, as told"
         if other := [name for name in subject.judged if _became_another(subject, name)]:
             text += f"; {counted(len(other), 'tensor')} of another shape or dtype, as told, not compared"
     if tensors := {finding.tensor for finding in findings if finding.tensor is not None}:
@@ -88,6 +90,12 @@ def _summary(subject: Subject, covered: Coverage, findings: list[Finding]) -> st
     elif slack := _widest(subject):
         text += f"; {slack}"
     return text
+
+
+def _changed_as_told(subject: Subject, name: str) -> bool:
+    found = subject.measurements[name]
+    told = subject.expectations[name].expect == Expect.CHANGED
+    return told and isinstance(found, Measurement) and bool(found.violating)
 
 
 def _became_another(subject: Subject, name: str) -> bool:

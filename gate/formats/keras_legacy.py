@@ -4,6 +4,7 @@ Groups by layer name with a list `weight_names` each (`keras.src.legacy.saving.l
 and weights is the file's own. Lists too long for one attribute go on as `weight_names0`, `weight_names1`, …
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -113,7 +114,7 @@ class _Reading:
         places = places_below(config) if config else {}
         for path, stored in self._weights(folder):
             parts = _without_zero(path).split("/")
-            names = _choices(name, parts, below)
+            names = _choices(name, parts, below, leaf=config is not None and not below)
             inner = names[0][len(name) + 1 :].rpartition("/")[0]
             chain = tuple(inner.split("/")) if inner else ()
             # In a nested model trainable weights come first, so only the outermost order is the model's.
@@ -201,8 +202,13 @@ def _optimizer_name(path: str) -> str:
     return "/".join(parts[1:] if len(parts) > 1 else parts)
 
 
-def _choices(layer: str, parts: list[str], below: dict[str, list[tuple[str, ...]]]) -> tuple[str, ...]:
-    """The name of one weight of `layer`, then the longer one for when another has the same."""
+def _choices(
+    layer: str, parts: list[str], below: dict[str, list[tuple[str, ...]]], leaf: bool = False
+) -> tuple[str, ...]:
+    """The name of one weight of `layer`, then the longer one for when another has the same.
+
+    `leaf` says that by the architecture the layer holds no others.
+    """
     *scope, variable = parts
     if not scope:
         # Keras 1: `dense_1_W` in layer dense_1
@@ -216,6 +222,8 @@ def _choices(layer: str, parts: list[str], below: dict[str, list[tuple[str, ...]
     chain = _completed(inner, below)
     if chain is None:
         chain = inner[1:] if inner[:1] == own else inner  # Keras repeats a layer's name inside itself
+        if leaf and len(chain) == 1 and re.fullmatch(rf"{re.escape(own[-1])}_\d+", chain[0]):
+            chain = []  # with a number, where TensorFlow had a scope of this name already
     return "/".join((layer, *chain, variable)), "/".join((layer, *scope, variable))
 
 

@@ -83,7 +83,7 @@ class Child:
             self._start(argv, environment, folder)
         except OSError as error:
             self.close()
-            ending = Ending(f"could not be started: {error.strerror}", "see that the machine has room for it")
+            ending = Ending(f"could not be started: {error.strerror or error}", "see that the machine has room for it")
             raise ChildTrouble(ending) from error
         except BaseException:
             self.close()
@@ -97,7 +97,8 @@ class Child:
         os.set_blocking(self._answers, False)
         if self._nursery is not None:
             self._process = self._nursery.child(environment, folder, (theirs_requests, theirs_answers, prints))
-        else:
+            environment = {**environment, "PYTHONHASHSEED": self._nursery.hash_seed}
+        if self._process is None:
             self._process = subprocess.Popen(  # noqa: S603 - what is run is ours
                 [*argv, str(theirs_requests), str(theirs_answers)],
                 cwd=folder,

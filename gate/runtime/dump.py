@@ -3,15 +3,15 @@
 The child is not trusted: the parent believes an entry only as far as the file is long enough for it.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
-from gate.errors import UnreadableError
+from gate.errors import GateError, UnreadableError
 from gate.formats.mapping import MappedFile, empty
 from gate.runtime.held import Held
 from gate.tensors.model_order import Order
@@ -19,7 +19,7 @@ from gate.tensors.weightset import Array, Group, Layer, Step, Tensor, WeightSet
 
 _ALIGNED = 64
 _BLOCK = 8 * 1024 * 1024
-_KINDS = frozenset("biufcV")
+_KINDS = frozenset("biufc")
 TEXT = "text"
 
 Entry = dict[str, Any]
@@ -36,6 +36,8 @@ class Writer:
         """Writes an array; the entry says where it is. Texts are written as UTF-8 with their lengths."""
         if array.dtype.kind in "OSU":
             return self._texts(array)
+        if not _is_carried(array.dtype):
+            raise GateError(f"a variable or output has the dtype {array.dtype}", "have it hold numbers or texts")
         start = self._aligned()
         flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         for at in range(0, flat.size, _BLOCK):
@@ -74,11 +76,11 @@ def variables_entry(held: Held) -> Entry:
 
 
 class Dump:
-    """Parent: arrays of one file of the child, mapped."""
+    """Parent: arrays of one file of the child (`gate.runtime.handover`); None is an empty one."""
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, file: MappedFile | None, what: str) -> None:
         self.what = what
-        self._file = MappedFile(path, what) if path.stat().st_size else None
+        self._file = file
 
     def array(self, entry: Mapping[str, Any]) -> Array:
         """One array; raises `UnreadableError` where the child's word and its file do not agree."""
@@ -133,8 +135,8 @@ def variables(entries: Iterable[Mapping[str, Any]], dump: Dump | None, shown: st
 
 
 def _tensor(name: str, entry: Mapping[str, Any], dump: Dump | None, layers: dict[str, Layer]) -> Tensor:
-    steps = tuple(Step(*step) for step in entry["steps"])
-    order: Order | None = None if entry["order"] is None else tuple(entry["order"])
+    steps = tuple(Step(_text(name), str(node), _text(of), _text(kind)) for name, node, of, kind in entry["steps"])
+    order: Order | None = None if entry["order"] is None else tuple(map(_place, entry["order"]))
     node = steps[-1].node if steps else ""
     layer = layers.setdefault(f"{entry['group']}:{node}", Layer(steps, order))
     text = entry["dtype"] == TEXT
@@ -150,11 +152,19 @@ def _tensor(name: str, entry: Mapping[str, Any], dump: Dump | None, layers: dict
         tuple(int(size) for size in entry["shape"]),
         read,
         Group(entry["group"]),
-        "\n".join(entry["keys"]),
+        "\n".join(map(str, entry["keys"])),
         layer=layer,
         variable=str(entry["variable"]),
-        index=entry["index"],
+        index=None if entry["index"] is None else int(entry["index"]),
     )
+
+
+def _text(said: object) -> str | None:
+    return None if said is None else str(said)
+
+
+def _place(said: object) -> int | str:
+    return said if isinstance(said, int) else str(said)
 
 
 def _unique(name: str, taken: Mapping[str, Tensor]) -> str:
@@ -166,12 +176,16 @@ def _unique(name: str, taken: Mapping[str, Tensor]) -> str:
 
 
 def _dtype(name: str) -> np.dtype[Any]:
-    import ml_dtypes
-
-    dtype = np.dtype(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else np.dtype(name)
-    if dtype.kind not in _KINDS or dtype.itemsize == 0 or dtype.hasobject:
+    """The dtype that an entry names; raises `ValueError` or `TypeError` where no tensor has such a one."""
+    kind = getattr(ml_dtypes, name, name)
+    dtype = np.dtype(kind)
+    if not _is_carried(dtype):
         raise ValueError(f"no dtype of a tensor: {name}")
     return dtype
+
+
+def _is_carried(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in _KINDS or hasattr(ml_dtypes, dtype.name)
 
 
 def written(path: Path, arrays: Mapping[str, Array]) -> dict[str, Entry]:
@@ -181,9 +195,3 @@ def written(path: Path, arrays: Mapping[str, Array]) -> dict[str, Entry]:
         return {name: writer.add(array) for name, array in arrays.items()}
     finally:
         writer.close()
-
-
-def free_bytes(folder: Path) -> int:
-    """How much may still be written there."""
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize

@@ -42,8 +42,10 @@ def scrubbed(environment: Mapping[str, str], scratch: Path, device: str) -> dict
         "KERAS_BACKEND": "tensorflow",
         "OPENBLAS_NUM_THREADS": "1",  # more of them start with numpy, before the process is confined
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONFAULTHANDLER": "1",  # where it was when it crashed
         "PYTHONHASHSEED": "0",
         "PYTHONSAFEPATH": "1",
+        "PYTHONUNBUFFERED": "1",  # what it printed last is out when it crashes
         "PYTHONUTF8": "1",
         "TF_CPP_MIN_LOG_LEVEL": "1",
         **hidden,

@@ -16,17 +16,19 @@ from typing import Any
 import numpy as np
 
 from gate.asked import REFERENCE, Loading, Prediction
-from gate.checks.evidence import Again, Landing, NotLoaded, Outputs, Restored
+from gate.checks.evidence import Again, Landing, NotLoaded, Outputs, Restored, Unable
 from gate.errors import GateError
 from gate.formats import open_weights
 from gate.formats.example_data import read_arrays
+from gate.formats.tensorflow.checkpoint_tensors import TABLE
 from gate.formats.tensorflow.find import INDEX, STATE
 from gate.results import Step
 from gate.runtime import dump
 from gate.runtime.homes import aligned, homes
 from gate.runtime.loaders.interface import How
 from gate.runtime.nursery import Nursery
-from gate.runtime.session import Session, room_for
+from gate.runtime.scratch import room_for
+from gate.runtime.session import Session
 from gate.runtime.settings import Settings
 from gate.runtime.tags import Codebook, Seen
 from gate.runtime.ways import given, loaded_path, way_of, way_of_saved
@@ -65,7 +67,7 @@ class Gathered:
         how: How,
         groups: frozenset[Group],
         reference: Opened | None = None,
-        nursery: Nursery | None = None,
+        nurseries: tuple[Nursery, Nursery] | None = None,
     ) -> None:
         self.settings = settings
         self.loading = loading
@@ -77,9 +79,10 @@ class Gathered:
         self.groups = groups
         self.steps: list[Step] = []
         self._open_reference = reference
-        self._nursery = nursery
+        self._nurseries = nurseries
         self._stack = ExitStack()
         self._numbers = 0
+        self._runtime: dict[str, str] = {}
         if (code := loading.runs_code) and not settings.allow_code:
             raise GateError(
                 f"{code} is code of the repository, which runs only with --allow-code",
@@ -110,15 +113,15 @@ class Gathered:
     def repeats(self) -> Iterator[Again]:
         session = self._second or self._begin()
         try:
-            again = " for the second time" if self._second else ""
             session.load(self.how, self._given(self._other_path(session.folder)), "load from another path")
             after = session.variables("the second load")
-            yield self._again(
+            again = self._again(
                 session,
                 after,
-                f"loaded{again} in another process, from another path",
+                "loaded again from another path",
                 "the model depends on the path, on the order in which it is built, or on how often",
             )
+            yield self._without_new(again)
         finally:
             self._second = session
             self._no_second()
@@ -142,7 +145,7 @@ class Gathered:
             path = Path(self._main.ask("save", f"save as {format}", format=format, folder=str(folder))["path"])
             while_saving = self._main.said[said:]
             with self._session([folder, *self._readable]) as session:
-                session.load(how, str(path), f"load what was saved as {format}")
+                session.load(how, str(path), f"load what was saved as {format}", sentinel=how.in_place)
                 after = session.variables(f"what was saved as {format}")
                 again = self._again(
                     session,
@@ -204,12 +207,8 @@ class Gathered:
 
     @property
     def runtime(self) -> dict[str, str]:
-        """Versions, device, threads and confinement; empty until something was loaded."""
-        if "_main" not in self.__dict__:
-            return {}
-        said = {**self._main.runtime, "confinement": self._main.confinement["text"]}
-        said.pop("on_gpu", None)
-        return {name: str(value) for name, value in said.items()}
+        """Versions, device, threads and confinement; empty until there is a process that loads."""
+        return self._runtime
 
     def close(self) -> None:
         """Ends all children and removes all they wrote."""
@@ -239,6 +238,8 @@ class Gathered:
         session = None
         try:
             session = self._begin()
+            said = {**session.runtime, "confinement": session.confinement["text"]}
+            self._runtime = {name: str(value) for name, value in said.items() if name != "on_gpu"}
             session.load(self.how, self._given(self.path))
         except BaseException as error:
             if session is not None:
@@ -270,6 +271,13 @@ class Gathered:
             raise
         return session
 
+    @property
+    def _nursery(self) -> Nursery | None:
+        """The first process is from one; where code runs, all others are from one with another seed for hashes."""
+        if self._nurseries is None:
+            return None
+        return self._nurseries[bool(self.loading.runs_code) and self._numbers > 1]
+
     def _begin(self) -> Session:
         return self._session(self._readable)
 
@@ -290,7 +298,6 @@ class Gathered:
         if self._second is not None:
             self._second.close()
             self._second = None
-
 
     @property
     def _readable(self) -> list[Path]:
@@ -325,6 +332,7 @@ class Gathered:
             home=found.of,
             uncertain=found.uncertain,
             texts=frozenset(name for name, tensor in tensors.items() if tensor.dtype.kind in "OSU"),
+            tables=frozenset(name for name, tensor in tensors.items() if _is_of_a_table(tensor)),
             said=tuple(dict.fromkeys(said)),
             notes=found.notes,
         )
@@ -415,17 +423,40 @@ class Gathered:
         saved: Path | None = None,
     ) -> Again:
         before, now = self._compared(self._variables), self._compared(after)
-        predicted, why = None, ""
+        predicted, why, silent = None, "", ""
         try:
             ours = self._few
-            theirs = session.predict("predict again", "again", **self._few_wanted(other_graph))
-            predicted = (ours, theirs)
-        except GateError as error:
+        except Unable as error:
             why = error.reason
+        else:
+            try:
+                theirs = session.predict("predict again", "again", **self._few_wanted(other_graph))
+                predicted = (ours, theirs)
+            except Unable as error:
+                # Another graph may call its inputs otherwise; the same one has to do what it did.
+                why, silent = (error.reason, "") if other_graph else ("", error.reason)
         paired = aligned(before, now)
         if saved is not None and other_graph:
             paired = _through(saved, before, now)
-        return Again(how, hint, before, now, predicted, other_graph, why, (), paired)
+        return Again(how, hint, before, now, predicted, other_graph, why, (), paired, silent)
+
+    def _without_new(self, again: Again) -> Again:
+        """Without the variables that no load writes, by the manifest's own word: they are new each time."""
+        if not (self.loading.partial or self.loading.waivers):
+            return again
+        landed = self.restored().landed
+        new = {name for name in again.before if name not in landed or landed[name].tensor is None}
+        if not new:
+            return again
+        gone = {again.paired[name] for name in new if name in again.paired}
+        return replace(
+            again,
+            before={name: each for name, each in again.before.items() if name not in new},
+            after={name: each for name, each in again.after.items() if name not in gone},
+            paired={name: other for name, other in again.paired.items() if name not in new},
+            predicted=None,
+            unpredicted=f"{len(new):,} variables are new with each load, as told",
+        )
 
     def _compared(self, variables: WeightSet) -> Mapping[str, Tensor]:
         """Without the states of random generators, which begin anew with each load, unless they are asked for."""
@@ -437,13 +468,30 @@ class Gathered:
 
     @cached_property
     def _few(self) -> Outputs:
-        return self._main.predict("predict", "few", **self._few_wanted(False))
+        """What a few samples make, where that is the same each time."""
+        first, again = (self._main.predict("predict", name, **self._few_wanted(False)) for name in ("few", "few-again"))
+        if not _equal(first, again):
+            raise Unable(
+                "its outputs are others from one call to the next: it draws at random, or keeps a state",
+                "compare it by a `metric` of your own, or by `agreement`",
+            )
+        return first
 
     def _few_wanted(self, other_graph: bool) -> dict[str, Any]:
         first = next((each for each in self.loading.predictions), Prediction(samples=_FEW))
         signature = None if other_graph else first.signature
         outputs = () if other_graph else first.outputs
         return {**_wanted(replace(first, signature=signature, outputs=outputs, metric=first.metric)), "limit": _FEW}
+
+
+def _equal(first: Outputs, second: Outputs) -> bool:
+    """Whether two predictions of one model are the same to the bit."""
+    return first.arrays.keys() == second.arrays.keys() and all(
+        first.arrays[name].tolist() == other.tolist()
+        if other.dtype == object
+        else first.arrays[name].tobytes() == other.tobytes()
+        for name, other in second.arrays.items()
+    )
 
 
 def _wanted(asked: Prediction) -> dict[str, Any]:
@@ -465,6 +513,11 @@ def _belonging(weights: WeightSet, path: Path) -> list[Path]:
         return [weights.files[0].parent]
     beside = [_meta(weights), weights.files[0].with_name(STATE)] if weights.format == "checkpoint" else []
     return [file for file in (*weights.files, *([path] if path.is_file() else []), *beside) if file.exists()]
+
+
+def _is_of_a_table(tensor: Tensor) -> bool:
+    """Whether it is half of a lookup table that an object of TF2 holds: variables have another end there."""
+    return "/.ATTRIBUTES/" in tensor.stored_as and tensor.stored_as.endswith(TABLE)
 
 
 def _meta(weights: WeightSet) -> Path:

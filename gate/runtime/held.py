@@ -33,4 +33,6 @@ class Held:
     def name(self) -> str:
         """The one name of docs/names.md, as far as this variable tells; two may share it."""
         front = (self.group.value,) if self.group in {Group.RNG, Group.METRICS} else ()
-        return "/".join((*front, *(step.name or step.node for step in self.steps), self.variable))
+        return "/".join(
+            (*front, *(step.node if step.name is None else step.name for step in self.steps), self.variable)
+        )

@@ -1,11 +1,13 @@
 """The variables of a Keras model, each with the chain of layers that leads to it: docs/names.md for what is in memory.
 
-Works on Keras 3 and on tf-keras. Layers are found as `keras.src.saving.saving_lib` finds them (a model's own list, then
-attributes, lists and dicts), and further: also in containers inside containers, which saving leaves out. What the model
-counts among its variables and no layer leads to is listed all the same, under the path that Keras gives it.
+Works on Keras 3 and on tf-keras. Layers are found as `keras.src.saving.saving_lib` finds them when it saves, and in its
+order, so that a layer of two names has the same one here and in the file: a model's own list, then attributes by their
+names, private ones last, with their lists and dicts. What the model counts among its variables and no layer leads to is
+listed all the same, under the path that Keras gives it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,19 +19,11 @@ from gate.tensors.weightset import Array, Group, Step
 
 _OWN = ("_trainable_variables", "_non_trainable_variables")  # Keras 3
 _OWN_2 = ("_trainable_weights", "_non_trainable_weights")  # tf-keras
-_NOT_LAYERS = frozenset(
-    [
-        "optimizer",
-        "_optimizer",
-        "_functional",
-        "_inbound_nodes",
-        "_outbound_nodes",
-        "_losses",
-        "_loss",
-        "loss",
-        "_tracker",
-    ]
-)
+_TRACKED = ("_layers", "_self_tracked_trackables")
+"""Where Keras 3 and tf-keras keep all layers that a layer holds, wherever it holds them: looked at last."""
+_BY_TRAINING = ("_loss_tracker", "_compile_metrics", "compiled_metrics", "_metrics")
+_NO_LAYERS = ("optimizer", "_optimizer", "loss", "_compile_loss", "_functional", "operations", "_operations")
+_LEFT_OUT = frozenset((*_OWN, *_OWN_2, *_TRACKED, *_BY_TRAINING, *_NO_LAYERS))
 _MOST_LEVELS = 64
 
 
@@ -46,12 +40,13 @@ class _Walk:
     def __init__(self) -> None:
         self.found: list[Held] = []
         self._variables: set[int] = set()
-        self._layers: set[int] = set()
+        self._seen: dict[int, Any] = {}
+        """What was looked into, by its id, and kept alive for it."""
 
     def layer(self, layer: Any, steps: tuple[Step, ...], order: Order, depth: int) -> None:
-        if id(layer) in self._layers or depth > _MOST_LEVELS:
+        """A layer or a metric, and what it holds; the model itself first."""
+        if depth > _MOST_LEVELS or not self._is_new(layer):
             return
-        self._layers.add(id(layer))
         if _is_seed_generator(layer):
             self._add([layer.state], steps, order, Group.RNG)
             return
@@ -60,20 +55,21 @@ class _Walk:
             self.layer(held, (*steps, _step(held, steps, f"layers/{place}", None)), (*order, place), depth + 1)
         for attribute, value in _attributes(layer):
             self._value(value, attribute, steps, order, depth + 1)
-        for place, held in enumerate(getattr(layer, "_layers", ())):
-            if _is_layer(held):
-                self.layer(held, (*steps, _step(held, steps, f"_layers/{place}", None)), (*order, place), depth + 1)
+        for attribute in _TRACKED:
+            self._container(getattr(layer, attribute, []), attribute, steps, (*order, attribute), depth + 1)
 
     def rest(self, model: Any) -> None:
         """What the model counts among its variables, and no layer led to."""
+        of_metrics = {id(each) for metric in getattr(model, "metrics", ()) for each in metric.variables}
         for each in getattr(model, "variables", ()):
             if id(each) not in self._variables:
                 path = str(getattr(each, "path", "") or each.name).removesuffix(":0").split("/")
                 steps = tuple(Step(part, "/".join(("?", *path[: depth + 1]))) for depth, part in enumerate(path[:-1]))
-                group = Group.RNG if path[-1] == "seed_generator_state" else Group.WEIGHTS
-                self._add([each], steps, None, group)
+                state = Group.RNG if path[-1] == "seed_generator_state" else Group.WEIGHTS
+                self._add([each], steps, None, Group.METRICS if id(each) in of_metrics else state)
 
     def optimizer(self, optimizer: Any) -> None:
+        """The optimizer's, under the names that Keras gives them."""
         variables = getattr(optimizer, "variables", None) if optimizer is not None else None
         if callable(variables):  # tf-keras' older optimizers
             variables = variables()
@@ -81,19 +77,29 @@ class _Walk:
             self._add(variables, (Step("optimizer", "optimizer"),), None, Group.OPTIMIZER)
 
     def _value(self, value: Any, attribute: str, steps: tuple[Step, ...], order: Order, depth: int) -> None:
-        if depth > _MOST_LEVELS:
-            return
-        if _is_layer(value) or _is_seed_generator(value):
+        if _is_saved(value):
             self.layer(value, (*steps, _step(value, steps, attribute, attribute)), (*order, attribute), depth)
-        elif _is_plain_variable(value) and id(value) not in self._variables:
+        elif _is_plain_variable(value):
             self._add([value], steps, order, Group.WEIGHTS, attribute)
-        elif isinstance(value, Mapping | Sequence) and not isinstance(value, str | bytes):
-            for place, item in enumerate(_items(value)):
-                at = f"{attribute}/{place}"
-                if _is_layer(item) or _is_seed_generator(item):
-                    self.layer(item, (*steps, _step(item, steps, at, None)), (*order, attribute, place), depth)
-                elif isinstance(item, Mapping | list | tuple):
-                    self._value(item, at, steps, order, depth + 1)
+        elif isinstance(value, Mapping | list | tuple):
+            self._container(value, attribute, steps, (*order, attribute), depth)
+
+    def _container(self, held: Any, at: str, steps: tuple[Step, ...], order: Order, depth: int) -> None:
+        """A list, tuple or dict: it is no part of the chain."""
+        if depth > _MOST_LEVELS or not self._is_new(held):
+            return
+        for place, item in enumerate(held.values() if isinstance(held, Mapping) else held):
+            key, below = f"{at}/{place}", (*order, place)
+            if _is_saved(item):
+                self.layer(item, (*steps, _step(item, steps, key, None)), below, depth)
+            elif isinstance(item, Mapping | list | tuple):
+                self._container(item, key, steps, below, depth + 1)
+
+    def _is_new(self, held: Any) -> bool:
+        if id(held) in self._seen:
+            return False
+        self._seen[id(held)] = held
+        return True
 
     def _add(
         self, variables: Iterable[Any], steps: tuple[Step, ...], order: Order | None, group: Group, called: str = ""
@@ -140,29 +146,47 @@ def dtype_of(variable: Any) -> np.dtype[Any]:
 
 def _own(layer: Any) -> list[Any]:
     names = _OWN if hasattr(layer, _OWN[0]) else _OWN_2
-    return [variable for name in names for variable in getattr(layer, name, ()) if hasattr(variable, "assign")]
+    found = [variable for name in names for variable in getattr(layer, name, ())]
+    return [each for each in found or list(getattr(layer, "_variables", ())) if hasattr(each, "assign")]  # a metric's
 
 
 def _listed(layer: Any) -> list[Any]:
     """The layers of a functional or sequential model, in its own order."""
-    kinds = {each.__name__ for each in type(layer).__mro__}
-    return list(layer.layers) if kinds & {"Functional", "Sequential"} else []
+    return list(layer.layers) if _kinds(layer) & {"Functional", "Sequential"} else []
 
 
 def _attributes(layer: Any) -> Iterator[tuple[str, Any]]:
+    """What a user's class adds to those of Keras, by name; private ones last, as Keras saves them."""
     held = vars(layer)
-    for name in sorted(held):
-        if name not in _NOT_LAYERS and name not in (*_OWN, *_OWN_2) and not name.startswith("__"):
+    left_out = _LEFT_OUT | _of_keras(layer.__class__)
+    for name in sorted(held, key=lambda name: (name.startswith("_"), name)):
+        if name not in left_out and not name.startswith("__"):
             yield name, held[name]
 
 
-def _items(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, Mapping) else value
+@functools.cache
+def _of_keras(kind: Any) -> frozenset[str]:
+    """The attributes that every layer of the same Keras has, and every model of tf-keras: bookkeeping, and counters."""
+    base = next((each for each in reversed(kind.__mro__) if each.__name__ == "Layer"), None)
+    if base is None:
+        return frozenset()
+    found = {*vars(base(name="bare"))}
+    if base.__module__.partition(".")[0] == "tf_keras":
+        import tf_keras
+
+        found |= {*vars(tf_keras.Model(name="bare"))}
+    return frozenset(found)
 
 
-def _is_layer(value: Any) -> bool:
-    kinds = {each.__name__ for each in type(value).__mro__}
-    return "Layer" in kinds and hasattr(value, "weights") and hasattr(value, "name")
+def _kinds(value: Any) -> set[str]:
+    return {each.__name__ for each in type(value).__mro__}
+
+
+def _is_saved(value: Any) -> bool:
+    """Whether Keras saves it on its own: a layer, a metric, the state of a random generator."""
+    if hasattr(value, "weights") or hasattr(value, "variables"):
+        return hasattr(value, "name") and bool({"Layer", "Metric"} & _kinds(value))
+    return _is_seed_generator(value)
 
 
 def _is_seed_generator(value: Any) -> bool:
@@ -171,7 +195,7 @@ def _is_seed_generator(value: Any) -> bool:
 
 def _is_plain_variable(value: Any) -> bool:
     """A `tf.Variable` that a layer holds without having made it by `add_weight`: Keras 3 saves none of these."""
-    return any(each.__name__ in {"ResourceVariable", "BaseResourceVariable"} for each in type(value).__mro__)
+    return bool({"ResourceVariable", "BaseResourceVariable"} & _kinds(value))
 
 
 def _step(layer: Any, steps: tuple[Step, ...], key: str, attribute: str | None) -> Step:

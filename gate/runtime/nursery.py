@@ -2,34 +2,34 @@
 
 Importing leaves one thread (tried with TensorFlow 2.21), so a fork is a process just after its imports, whatever the
 children before it loaded. Each is forked twice, and so given to the parent, who takes orphans while it has children
-(`gate.runtime.process_tree`). What runs code of the repository does not come from here: it gets a process, and a seed
-for its hashes, of its own.
+(`gate.runtime.process_tree`). What depends on the order of a set, in code of the repository, differs only between
+children of two nurseries: a seed for hashes is the interpreter's.
 """
 
 import array
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from gate.runtime import kernel
+
 _LONGEST = 1 << 20
 _DESCRIPTORS = 3
 _ADOPTION_SECONDS = 10.0
 _START_SECONDS = 300.0
-
-
-class NurseryTrouble(OSError):  # noqa: N818 - what `Child` says of a process that could not be started
-    """No child could be had."""
 
 
 class Forked:
@@ -62,22 +62,35 @@ class Nursery:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = dict(environment)
+        self._barren = False
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
-    def child(self, environment: Mapping[str, str], folder: Path, descriptors: tuple[int, int, int]) -> Forked:
-        """A child that works in `folder`; `descriptors` are its ends of requests, answers and what it prints."""
-        ours = self._started()
+    @property
+    def hash_seed(self) -> str:
+        """What its children's hashes begin with."""
+        return self._environment.get("PYTHONHASHSEED", "random")
+
+    def child(self, environment: Mapping[str, str], folder: Path, descriptors: tuple[int, int, int]) -> Forked | None:
+        """A child that works in `folder`; `descriptors` are its ends of requests, answers and what it prints.
+
+        None where none can be had: importing may have failed, or have started threads. A process of its own then
+        shows what there is to be said.
+        """
+        if self._barren:
+            return None
         request = {"environment": dict(environment), "folder": str(folder), "parent": os.getpid()}
+        self._barren = True  # unless all goes well: half an exchange would be the beginning of the next
         try:
+            ours = self._started()
             socket.send_fds(ours, [json.dumps(request).encode()], list(descriptors))
-            answer = json.loads(ours.recv(_LONGEST) or b"{}")
-        except (OSError, ValueError) as error:
-            raise NurseryTrouble(str(error)) from error
-        pid = answer.get("pid")
-        if not isinstance(pid, int):
-            raise NurseryTrouble(str(answer.get("error", "the process that imports TensorFlow ended")))
-        return Forked(pid)
+            pid = json.loads(ours.recv(_LONGEST) or b"{}").get("pid")
+        except (OSError, ValueError):
+            pid = None
+        self._barren = not isinstance(pid, int)
+        if self._barren:
+            self.close()
+        return None if self._barren else Forked(pid)
 
     def _started(self) -> socket.socket:
         if self._socket is None:
@@ -119,6 +132,8 @@ class Nursery:
 def raise_children(descriptor: int) -> None:
     """The process itself: imports, then forks for each request, until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; ours is the terminal's group too
+    with suppress(OSError):
+        kernel.prctl(kernel.SET_PDEATHSIG, signal.SIGKILL)  # importing takes seconds, in which it would not notice
     with socket.socket(fileno=descriptor) as ours:
         import keras  # noqa: F401
         import tensorflow  # noqa: F401, ICN001
@@ -161,7 +176,7 @@ def _live(ours: socket.socket, request: Mapping[str, Any], descriptors: list[int
     from gate.runtime.worker import serve
 
     status = 1
-    with suppress(BaseException):
+    try:
         requests, answers, prints = descriptors
         ours.close()
         os.setsid()
@@ -176,8 +191,12 @@ def _live(ours: socket.socket, request: Mapping[str, Any], descriptors: list[int
         tempfile.tempdir = None
         os.chdir(request["folder"])
         until = time.monotonic() + _ADOPTION_SECONDS
-        while os.getppid() != request["parent"] and time.monotonic() < until:
-            time.sleep(0.0005)
+        parent = select.poll()
+        parent.register(requests, 0)
+        while os.getppid() != request["parent"] and time.monotonic() < until and not parent.poll(1):
+            pass  # a parent that is gone has hung up
         serve(requests, answers)
         status = 0
+    except BaseException:  # noqa: BLE001 - as an interpreter ends
+        traceback.print_exc()
     os._exit(status)

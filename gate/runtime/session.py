@@ -1,7 +1,7 @@
 """One confined child that loads, and what its answers mean: data, or an error in words."""
 
 import os
-import shutil
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -10,19 +10,39 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from gate.checks.evidence import NotLoaded, Outputs, Said
+from gate.checks.evidence import NotLoaded, NotSaved, Outputs, Said, Unable
 from gate.errors import GateError, UnreadableError
 from gate.formats.text import printable, size
 from gate.results import Step
 from gate.runtime import dump
 from gate.runtime.child import Child, ChildLimits, ChildTrouble
 from gate.runtime.environment import scrubbed
+from gate.runtime.handover import take
 from gate.runtime.loaders.interface import How
 from gate.runtime.nursery import Nursery
+from gate.runtime.scratch import free_bytes, remove
 from gate.runtime.settings import Settings
 from gate.tensors.weightset import WeightSet
 
 _LONGEST_LINE = 300
+_KINDS: dict[str, type[GateError]] = {"refused": Unable, "unsavable": NotSaved}
+_MOST_SAID = 200
+_ANSWERS: Mapping[str, Mapping[str, type]] = {
+    "start": {"runtime": dict, "confinement": dict},
+    "load": {"variables": list},
+    "dump": {"variables": list},
+    "tagged": {"variables": list, "rounds": list},
+    "predict": {"outputs": dict, "samples": int},
+    "metric": {"value": float},
+    "activations": {"layers": dict},
+    "save": {"path": str},
+}
+"""What the answers to each request have."""
+_PLACE = re.compile(r"^ +File (.*, line \d+ in .*)$", re.MULTILINE)
+# What TensorFlow's C++ code says of processors and GPUs is no last word.
+_NOISE = re.compile(
+    r"[IWE]\d{4} \d\d:\d\d:|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] |WARNING: All log messages before"
+)
 
 
 class Session:
@@ -50,20 +70,18 @@ class Session:
         self.steps = [] if steps is None else steps
         self._trouble: GateError | None = None  # a child that is gone stays gone
         folder.mkdir(parents=True)
+        self._private = folder.with_name(f"{folder.name}-taken")
+        self._private.mkdir()
         environment = scrubbed(settings.environment, folder, device)
         limits = ChildLimits(settings.seconds, settings.memory_bytes)
-        if runs_code:  # what depends on the order of a set shall differ from one process to the next
-            environment["PYTHONHASHSEED"] = "random"
         start = time.perf_counter()
-        self._child = Child(
-            [sys.executable, "-m", "gate.runtime"], environment, folder, limits, None if runs_code else nursery
-        )
+        self._child = Child([sys.executable, "-m", "gate.runtime"], environment, folder, limits, nursery)
         self.steps.append(Step("start TensorFlow", time.perf_counter() - start, self._child.peak_bytes))
         try:
             found = self.ask(
                 "start",
                 "start TensorFlow",
-                file_bytes=dump.free_bytes(folder),
+                file_bytes=free_bytes(folder),
                 parent=os.getpid(),
                 base=str(settings.base if runs_code else folder),
                 readable=[str(path) for path in (*readable, *(settings.roots if runs_code else ()))],
@@ -96,31 +114,32 @@ class Session:
             raise self._trouble from trouble
         finally:
             self.steps.append(Step(what, time.perf_counter() - start, self._child.peak_bytes))
-        self.said += [Said(str(text), str(source)) for text, source in answer.pop("messages", ())]
-        if (error := answer.get("error")) is not None:
-            raise self._error(error)
+        with _believed(what):
+            self.said += [Said(str(text), str(source)) for text, source in answer.pop("messages", ())][:_MOST_SAID]
+            if (error := answer.get("error")) is not None:
+                raise self._error(error)
+            if any(not isinstance(answer[part], kind) for part, kind in _ANSWERS[do].items()):
+                raise ValueError("a part of another kind")
         return answer
 
-    def load(self, how: How, path: str, what: str = "load") -> list[Mapping[str, Any]]:
+    def load(self, how: How, path: str, what: str = "load", sentinel: bool = False) -> list[Mapping[str, Any]]:
         """Loads a file; what variables there are, without data."""
-        found = self.ask("load", what, how=vars(how), path=path, sentinel=how.in_place)
+        found = self.ask("load", what, how=vars(how), path=path, sentinel=sentinel)
         return list(found["variables"])
 
     def variables(self, shown: str, what: str = "hand over the variables") -> WeightSet:
         """All variables of what is loaded, mapped."""
         to = self.folder / "variables.bin"
-        to.unlink(missing_ok=True)
         found = self.ask("dump", what, to=str(to))
         with _believed(shown):
-            return dump.variables(found["variables"], dump.Dump(to, shown), shown, to)
+            return dump.variables(found["variables"], self._handed_over(to, shown), shown, to)
 
     def predict(self, what: str, name: str, **more: Any) -> Outputs:
         """Outputs, mapped."""
         to = self.folder / f"{name}.bin"
-        to.unlink(missing_ok=True)
         found = self.ask("predict", what, to=str(to), **more)
         with _believed(what):
-            data = dump.Dump(to, what)
+            data = self._handed_over(to, what)
             return Outputs(
                 {str(key): data.array(entry) for key, entry in found["outputs"].items()}, int(found["samples"])
             )
@@ -130,8 +149,11 @@ class Session:
         to = self.folder / "activations.bin"
         found = self.ask("activations", "look into the layers", to=str(to), **more)
         with _believed("the layers"):
-            data = dump.Dump(to, "the layers")
+            data = self._handed_over(to, "the layers")
             return Outputs({str(key): data.array(entry) for key, entry in found["layers"].items()}, int(more["limit"]))
+
+    def _handed_over(self, file: Path, what: str) -> dump.Dump:
+        return dump.Dump(take(file, self._private, what), what)
 
     @property
     def peak_bytes(self) -> int:
@@ -140,7 +162,8 @@ class Session:
     def close(self) -> None:
         """Ends the child and removes what it wrote; arrays that are mapped stay."""
         self._child.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)
+        remove(self._private)
 
     def __enter__(self) -> Self:
         return self
@@ -153,9 +176,9 @@ class Session:
     def _error(self, error: Mapping[str, Any]) -> GateError:
         reason, hint = printable(str(error["reason"])), printable(str(error["hint"]))
         if error["kind"] == "full":
-            free = size(dump.free_bytes(self.folder.parent))
+            free = size(free_bytes(self.folder.parent))
             return GateError(
-                f"the disk is full ({reason}): {free} are free in {self.folder.parent}",
+                f"it needed more room than the disk has ({reason}): {free} are free in {self.folder.parent}",
                 "name a folder with more room with --scratch",
             )
         if error["kind"] == "memory":
@@ -165,8 +188,10 @@ class Session:
                 "give the job more memory",
             )
         if error["kind"] == "failed":
-            return GateError(f"loading ended in an error: {reason}", "load it by hand to see why")
-        return NotLoaded(reason, hint) if error["verdict"] else GateError(reason, hint)
+            return Unable(f"loading ended in an error: {reason}", "load it by hand to see why")
+        if error["verdict"]:
+            return NotLoaded(reason, hint)
+        return _KINDS.get(error["kind"], GateError)(reason, hint)
 
 
 class _believed:  # noqa: N801 - reads as what it does
@@ -181,7 +206,7 @@ class _believed:  # noqa: N801 - reads as what it does
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, KeyError | TypeError | ValueError | AttributeError | IndexError | OSError):
+        if isinstance(error, LookupError | TypeError | ValueError | AttributeError | ArithmeticError | OSError):
             raise UnreadableError(
                 f"{self.what}: the process that loads it gave an answer that makes no sense",
                 "see what the project's code prints or writes; without any, report this as a defect of weight-gate",
@@ -189,15 +214,10 @@ class _believed:  # noqa: N801 - reads as what it does
 
 
 def _last_words(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return f"; the last it printed: {printable(lines[-1][:_LONGEST_LINE])}" if lines else ""
-
-
-def room_for(folder: Path, needed: int, what: str) -> None:
-    """Raises `GateError` where `needed` bytes do not fit into a scratch folder."""
-    free = dump.free_bytes(folder)
-    if needed > free:
-        raise GateError(
-            f"{what} needs {size(needed)} of scratch space, and {folder} has {size(free)} free",
-            "name a folder with more room with --scratch",
-        )
+    """What it printed last, and where it was when it crashed."""
+    printed, _, stack = output.partition("Fatal Python error:")
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    last = next((line for line in reversed(lines) if not _NOISE.match(line)), "")
+    place = _PLACE.search(stack)
+    told = f"; the last it printed: {printable(last[:_LONGEST_LINE])}" if last else ""
+    return told + (f"; it was in {printable(place[1][:_LONGEST_LINE])}" if place else "")

@@ -8,7 +8,8 @@ import errno
 import gc
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from gate.runtime.messages import Message, messages
 from gate.runtime.sandbox import confine, restrain
 from gate.runtime.tagged_copy import Fill, copy_artifact, fill, prefix, twins
 from gate.runtime.tags import Codebook, mixture, seen
-from gate.tensors.model_inputs import random_inputs
+from gate.tensors.model_inputs import InputSpec, random_inputs
 from gate.tensors.weightset import Array
 
 Request = Mapping[str, Any]
@@ -111,7 +112,7 @@ class Worker:
         inputs, labels = self._inputs(request)
         outputs = _in_batches(loaded, inputs, request)
         entries = dump.written(Path(request["to"]), outputs)
-        return {"outputs": entries, "labels": sorted(labels), "samples": _samples(inputs)}
+        return {"outputs": entries, "labels": sorted(labels), "samples": _limit(loaded, inputs, request)}
 
     def metric(self, request: Request) -> Answer:
         """The user's own metric of the outputs, over all that the file of inputs holds."""
@@ -137,7 +138,16 @@ class Worker:
         """Saves what is loaded."""
         folder = Path(request["folder"])
         folder.mkdir(parents=True, exist_ok=True)
-        return {"path": str(self._ready.save(request["format"], folder))}
+        try:
+            return {"path": str(self._ready.save(request["format"], folder))}
+        except (Refused, OSError, MemoryError):
+            raise
+        except Exception as error:
+            raise Refused(
+                f"it could not be saved as {request['format']}: {type(error).__name__}: {first_line(error)}",
+                f"mend the model, or take {request['format']} out of `roundtrip`",
+                unsavable=True,
+            ) from error
 
     @property
     def _ready(self) -> Loaded:
@@ -166,18 +176,29 @@ class Worker:
         """The inputs, and what else the file holds."""
         loaded = self._ready
         if request["inputs"] is None:
-            specs = loaded.inputs(request["signature"])
-            return random_inputs(specs, request["samples"], request["seed"]), {}
+            return _random(loaded.inputs(request["signature"]), request["samples"], request["seed"]), {}
         arrays = read_arrays(Path(request["inputs"]), request["inputs"])
         return loaded.fitted(arrays, request["signature"], request["labels"])
 
 
+def _random(specs: list[InputSpec], samples: int, seed: int) -> dict[str, Array]:
+    """Random inputs. One alone is the same whatever it is called: a SavedModel has another name for it than Keras."""
+    if len(specs) != 1:
+        return random_inputs(specs, samples, seed)
+    (made,) = random_inputs([replace(specs[0], name="input")], samples, seed).values()
+    return {specs[0].name: made}
+
+
 def _in_batches(loaded: Loaded, inputs: Mapping[str, Array], request: Request) -> dict[str, Array]:
-    limit = min(_samples(inputs), request["limit"] or 1 << 62)
-    step = request["batch"] or limit or 1
+    limit = _limit(loaded, inputs, request)
+    whole = loaded.takes_whole(inputs, request["signature"])
+    if whole and request["batch"] == 1:
+        raise Refused("it takes all samples at once", "leave it so: there are no batches that could differ")
+    step = limit or 1 if whole else request["batch"] or limit or 1
     parts: list[dict[str, Array]] = []
     for at in range(0, limit, step):
-        batch = {name: value[at : min(at + step, limit)] if value.ndim else value for name, value in inputs.items()}
+        part = slice(at, min(at + step, limit))
+        batch = {name: value if whole or not value.ndim else value[part] for name, value in inputs.items()}
         parts.append(loaded.predict(batch, request["signature"], request["outputs"]))
     if not parts:
         raise Refused("there is not one sample to predict", "put samples into the file of inputs")
@@ -187,6 +208,12 @@ def _in_batches(loaded: Loaded, inputs: Mapping[str, Array], request: Request) -
         name: np.concatenate([part[name] for part in parts]) if parts[0][name].ndim else parts[0][name]
         for name in parts[0]
     }
+
+
+def _limit(loaded: Loaded, inputs: Mapping[str, Array], request: Request) -> int:
+    """How many samples are predicted."""
+    there = _samples(inputs)
+    return there if loaded.takes_whole(inputs, request["signature"]) else min(there, request["limit"] or there)
 
 
 def _samples(inputs: Mapping[str, Array]) -> int:
@@ -220,22 +247,46 @@ def _dtype(name: str) -> np.dtype[Any]:
 
 
 def _told(error: Exception) -> Answer:
+    for each in _causes(error):
+        if full := _full(each):
+            return {"kind": "full", "reason": full, "hint": "", "verdict": False}
+        if isinstance(each, MemoryError) or _is_exhausted(each):
+            return {"kind": "memory", "reason": first_line(each), "hint": "", "verdict": False}
     if isinstance(error, Refused):
-        return {"kind": "refused", "reason": error.reason, "hint": error.hint, "verdict": error.verdict}
+        kind = "unsavable" if error.unsavable else "refused"
+        return {"kind": kind, "reason": error.reason, "hint": error.hint, "verdict": error.verdict}
     if isinstance(error, GateError):
         return {"kind": "refused", "reason": error.reason, "hint": error.hint, "verdict": False}
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return {"kind": "full", "reason": str(error.strerror), "hint": "", "verdict": False}
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-        return {"kind": "memory", "reason": first_line(error), "hint": "", "verdict": False}
     if isinstance(error, PermissionError):
         return {
-            "kind": "refused",
+            "kind": "denied",
             "reason": f"it was refused {error.filename or 'something'}: {error.strerror}",
             "hint": "the process that loads may only read the model, and write nowhere but in its scratch folder",
             "verdict": False,
         }
     return {"kind": "failed", "reason": f"{type(error).__name__}: {first_line(error)}", "hint": "", "verdict": False}
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception, then what it was raised from: a loader may tell a full disk in words of its own."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _full(error: BaseException) -> str:
+    """What the system says of a disk that has no more room, if it was that."""
+    if not isinstance(error, OSError) and not _is_exhausted(error):
+        return ""
+    told = [os.strerror(each) for each in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
+    return next((each for each in told if each in str(error)), "")
+
+
+def _is_exhausted(error: BaseException) -> bool:
+    """What TensorFlow raises where memory or the disk has no more room."""
+    return type(error).__name__ == "ResourceExhaustedError"
 
 
 def _distinct(said: list[Message]) -> list[Message]:

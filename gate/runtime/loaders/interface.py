@@ -1,5 +1,6 @@
 """The seam of all ways to load: what is asked (`How`), and what a loaded thing can do (`Loaded`)."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,12 +44,21 @@ class How:
         return bool(self.code) or "code" in self.architecture
 
 
-class Refused(GateError):  # noqa: N818 - what loading was
-    """Loading did not work. `verdict` tells whether that says something of the weights, or that nobody can tell."""
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_NO_MORE_THAN_WHERE = re.compile(r"(?:\w+: )?Exception encountered when calling .{1,100}")
 
-    def __init__(self, reason: str, hint: str = "", verdict: bool = False) -> None:
+
+class Refused(GateError):  # noqa: N818 - what loading was
+    """Loading did not work, or what was asked of what is loaded.
+
+    `verdict` tells whether that says something of the weights, or that nobody can tell; `unsavable` that it cannot be
+    saved in this format.
+    """
+
+    def __init__(self, reason: str, hint: str = "", verdict: bool = False, unsavable: bool = False) -> None:
         super().__init__(reason, hint)
         self.verdict = verdict
+        self.unsavable = unsavable
 
 
 class Loaded(ABC):
@@ -81,13 +91,21 @@ class Loaded(ABC):
             )
         return fitted.inputs, fitted.rest
 
+    def takes_whole(self, inputs: Mapping[str, Array], signature: str | None) -> bool:
+        """Whether a batch has a length of its own, so that none may be taken apart."""
+        try:
+            specs = self.inputs(signature)
+        except Refused:
+            return False
+        return any(spec.name in inputs and spec.shape and spec.shape[0] is not None for spec in specs)
+
     def predict(self, inputs: Mapping[str, Array], signature: str | None, outputs: Sequence[str]) -> dict[str, Array]:  # noqa: ARG002
         """Its outputs by name, for one batch."""
         raise Refused(f"{self.what} cannot predict", "have the loader return a model")
 
     def save(self, format: str, folder: Path) -> Path:  # noqa: ARG002
         """Saves it in a format of `roundtrip:`; the path to load."""
-        raise Refused(f"{self.what} cannot be saved as {format}", f"take {format} out of `roundtrip`")
+        raise Refused(f"{self.what} cannot be saved as {format}", f"take {format} out of `roundtrip`", unsavable=True)
 
     def activations(self, inputs: Mapping[str, Array]) -> dict[str, Array]:  # noqa: ARG002
         """What each layer makes of one batch, in the model's order; empty where layers cannot be looked into."""
@@ -101,7 +119,12 @@ Load = Callable[[How, str, Sentinel], Loaded]
 
 
 def first_line(error: BaseException, limit: int = 300) -> str:
-    """The first line of what an exception says that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The first line of what an exception says that says something: neither where it was, nor that there was one."""
+    lines = [line for each in str(error).splitlines() if (line := _COLOURS.sub("", each).strip())]
+    if lines and lines[0] == "in user code:":  # TensorFlow's: files, each with a line of code, then what was raised
+        last = max((number for number, line in enumerate(lines) if line.startswith('File "')), default=-1)
+        lines = lines[last + 2 :] or lines
+    if len(lines) > 1 and _NO_MORE_THAN_WHERE.fullmatch(lines[0]):
+        lines[0] = f"{lines[0]} {lines[1]}"
     text = lines[0] if lines else type(error).__name__
     return text if len(text) <= limit else f"{text[: limit - 4]} ..."

@@ -2,7 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -95,12 +96,31 @@ class KerasLoaded(Loaded):
     def inputs(self, signature: str | None) -> list[InputSpec]:  # noqa: ARG002 - a model has one
         given = getattr(self.model, "inputs", None)
         if not given:
-            return super().inputs(None)
+            return self._called_with or super().inputs(None)
         names = list(getattr(self.model, "input_names", None) or [each.name for each in given])
         return [
             InputSpec(_input_name(name, place, len(names)), _dtype_name(each.dtype), tuple(each.shape))
             for place, (name, each) in enumerate(zip(names, given, strict=True))
         ]
+
+    @property
+    def _called_with(self) -> list[InputSpec]:
+        """What a model that declares no inputs was called with when it was built; other lengths may do as well."""
+        leaves = list(_leaves(getattr(self.model, "_saved_model_inputs_spec", None), "input"))
+        if not all(hasattr(spec, "dtype") and getattr(spec, "shape", None) is not None for _, spec in leaves):
+            return []
+        shapes = [None if spec.shape.rank is None else tuple(spec.shape) for _, spec in leaves]
+        free = [(None, *shape[1:]) if shape else shape for shape in shapes]
+        return [
+            InputSpec(name, _dtype_name(spec.dtype), shape) for (name, spec), shape in zip(leaves, free, strict=True)
+        ]
+
+    def fitted(
+        self, arrays: Mapping[str, Array], signature: str | None, labels: bool
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        if not getattr(self.model, "inputs", None):
+            return dict(arrays), {}  # nothing says what it takes but one call: it is given all there is
+        return super().fitted(arrays, signature, labels)
 
     def predict(self, inputs: Mapping[str, Array], signature: str | None, outputs: Sequence[str]) -> dict[str, Array]:  # noqa: ARG002
         import tensorflow as tf
@@ -108,7 +128,17 @@ class KerasLoaded(Loaded):
         if self._function is None:
             model, keys = self.model, _training(self.model)
             self._function = tf.function(lambda given: model(given, **keys), reduce_retracing=False)
-        return chosen(named_outputs(self._function(self._given(inputs)), self._output_names), outputs)
+        try:
+            found = self._function(self._given(inputs))
+        except tf.errors.FailedPreconditionError as error:
+            if "not initialized" not in str(error):
+                raise
+            raise Refused(
+                f"it cannot predict, since a part of it is empty: {first_line(error)}",
+                "the file holds no vocabulary of a lookup table: save it as .keras or as a SavedModel, which do",
+                verdict=True,
+            ) from error
+        return chosen(named_outputs(found, self._output_names), outputs)
 
     @property
     def _output_names(self) -> list[str]:
@@ -142,21 +172,25 @@ class KerasLoaded(Loaded):
             raise Refused(
                 f"Keras could not save it as {format}: {type(error).__name__}: {first_line(error)}",
                 f"mend the model, or take {format} out of `roundtrip`",
+                unsavable=True,
             ) from error
         return super().save(format, folder)
 
     def activations(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        layers = [layer for layer in getattr(self.model, "layers", ()) if type(layer).__name__ != "InputLayer"]
-        given = getattr(self.model, "inputs", None)
-        if not given or not layers:
-            return {}
+        found: dict[str, Array] = {}
+        layers = [each for each in self.model._flatten_layers(include_self=False) if hasattr(each, "call")]  # noqa: SLF001
+        plain = [(layer, layer.call) for layer in layers]
         try:
-            wanted = {layer.name: layer.output for layer in layers}
-            model = _functional_of(self.model)(given, wanted)
-            found = model(self._positional(inputs), training=False)
-        except Exception:  # noqa: BLE001 - a model that cannot be cut is no reason to fail: the outputs told already
+            for layer, call in plain:
+                # Not through Keras' own `__setattr__`, which would take it for a part of the layer.
+                object.__setattr__(layer, "call", _listening(call, str(layer.name), found))
+            self.model(self._given(inputs), **_training(self.model))
+        except Exception:  # noqa: BLE001 - a model that cannot be listened to is no reason to fail: its outputs told
             return {}
-        return {name: _array(value) for name, value in found.items() if hasattr(value, "numpy")}
+        finally:
+            for layer, _ in plain:
+                vars(layer).pop("call", None)
+        return found
 
     def _given(self, inputs: Mapping[str, Array]) -> Any:
         """The inputs in the structure that the model's call takes."""
@@ -169,22 +203,35 @@ class KerasLoaded(Loaded):
             ordered = [tensors[spec.name] for spec in self.inputs(None)]
             structure = self.model.input
             return tf.nest.pack_sequence_as(structure, ordered) if tf.nest.is_nested(structure) else ordered[0]
+        structure = getattr(self.model, "_saved_model_inputs_spec", None)
+        names = [name for name, _ in _leaves(structure, "input")]
+        if {*names} == {*tensors}:
+            return tf.nest.pack_sequence_as(structure, [tensors[name] for name in names])
         return tensors
-
-    def _positional(self, inputs: Mapping[str, Array]) -> list[Any]:
-        import tensorflow as tf
-
-        return [tf.convert_to_tensor(inputs[spec.name]) for spec in self.inputs(None)]
 
 
 def named_outputs(found: Any, names: Sequence[str] = ()) -> dict[str, Array]:
-    """The outputs by name: keys where there are, else `names`, else `output`, or `output_0`, `output_1`, …"""
-    if isinstance(found, Mapping):
-        return {str(name): _array(value) for name, value in found.items()}
-    several = list(found) if isinstance(found, list | tuple) else [found]
-    if len(set(names)) != len(several):
-        names = [f"output_{place}" for place in range(len(several))] if len(several) > 1 else ["output"]
-    return {name: _array(value) for name, value in zip(names, several, strict=True)}
+    """The outputs by name: keys where there are, else `names`, else `output`, or `output_0`, `output_1`, …
+
+    What is nested has the names of all levels: `output_1/logits`.
+    """
+    leaves = list(_leaves(found, "output"))
+    if not isinstance(found, Mapping) and len(set(names)) == len(leaves):
+        leaves = [(name, value) for name, (_, value) in zip(names, leaves, strict=True)]
+    return {name: _array(value) for name, value in leaves}
+
+
+def _leaves(structure: Any, called: str, above: str = "") -> Iterator[tuple[str, Any]]:
+    """What is in dicts, lists and tuples, each under its own name; what is called by nothing else is `called`."""
+    if isinstance(structure, Mapping):
+        for key, value in structure.items():
+            yield from _leaves(value, called, f"{above}/{key}" if above else str(key))
+    elif isinstance(structure, list | tuple):
+        for place, value in enumerate(structure):
+            alone = f"{called}_{place}" if len(structure) > 1 else called
+            yield from _leaves(value, called, f"{above}/{place}" if above else alone)
+    else:
+        yield above or called, structure
 
 
 def chosen(found: dict[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
@@ -202,16 +249,22 @@ def _array(value: Any) -> Array:
     return np.asarray(value.numpy())
 
 
-def _functional_of(model: Any) -> Any:
-    """`Model` of the Keras that the model is of."""
-    package = next(each for each in type(model).__mro__ if each.__name__ == "Model").__module__.split(".")[0]
-    if package == "tf_keras":
-        import tf_keras
+def _listening(call: Callable[..., Any], name: str, found: dict[str, Array]) -> Callable[..., Any]:
+    """`call`, which puts what it returns into `found`: layers inside come before those around them."""
 
-        return tf_keras.Model
-    import keras
+    @wraps(call)
+    def listening(*arguments: Any, **more: Any) -> Any:
+        made = call(*arguments, **more)
+        first = made[0] if isinstance(made, list | tuple) and made else made
+        if hasattr(first, "numpy"):
+            number, free = 1, name
+            while free in found:
+                number += 1
+                free = f"{name}~{number}"
+            found[free] = np.asarray(first.numpy())
+        return made
 
-    return keras.Model
+    return listening
 
 
 def _training(model: Any) -> dict[str, bool]:

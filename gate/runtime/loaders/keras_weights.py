@@ -1,13 +1,18 @@
 """Weights alone, `.weights.h5` or `.h5`, into a model that is built first."""
 
+import warnings
+
 from gate.runtime.loaders.architecture import built
 from gate.runtime.loaders.interface import How, Loaded, Refused, Sentinel, first_line
 from gate.runtime.loaders.keras_model import KerasLoaded
 
+_SKIPPED = r"A total of \d+ objects could not be loaded|Skipping (loading|nested container) "
+"""What Keras says of what it skips: with `partial` it was told to, and the tags tell whether it passed over more."""
+
 
 def load_keras_weights(how: How, path: str, sentinel: Sentinel) -> Loaded:
     """By `load_weights`. Where only some layers come from the file, those that do not fit are skipped."""
-    loaded = KerasLoaded(built(how.architecture))
+    loaded = KerasLoaded(built(how.architecture, how.compile))
     sentinel(loaded)
     options = {}
     if how.partial:
@@ -15,7 +20,10 @@ def load_keras_weights(how: How, path: str, sentinel: Sentinel) -> Loaded:
         if path.endswith((".h5", ".hdf5")) and not path.endswith(".weights.h5"):
             options["by_name"] = True
     try:
-        loaded.model.load_weights(path, **options)
+        with warnings.catch_warnings():
+            if how.partial:
+                warnings.filterwarnings("ignore", _SKIPPED, UserWarning)
+            loaded.model.load_weights(path, **options)
     except OSError:
         raise
     except Exception as error:

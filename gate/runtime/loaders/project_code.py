@@ -28,7 +28,7 @@ def module_of(file: str) -> Any:
         sys.modules[path.stem] = module
         try:
             spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise Refused(
                 f"{path.name} could not be imported: {type(error).__name__}: {first_line(error)}",
                 "run it by hand, with the packages that it needs",
@@ -52,7 +52,7 @@ def called(file: str, name: str, *arguments: Any) -> Any:
     function = function_of(file, name)
     try:
         return function(*arguments)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise Refused(
             f"{Path(file).name}:{name} raised {type(error).__name__}: {first_line(error)}",
             "run it by hand on the same file",

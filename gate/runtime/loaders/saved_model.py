@@ -12,7 +12,7 @@ from gate.runtime.loaders.interface import How, Loaded, Refused, Sentinel, first
 from gate.runtime.loaders.keras_model import chosen, named_outputs
 from gate.runtime.trackables import END, keys_of
 from gate.tensors.model_inputs import InputSpec
-from gate.tensors.weightset import Array, Step
+from gate.tensors.weightset import Array, Group, Step
 
 DEFAULT = "serving_default"
 
@@ -119,6 +119,7 @@ def _held(variable: Any, keys: list[str]) -> Held:
         lambda: numpy_of(variable),
         variable.assign,
         steps,
+        group=Group.RNG if "seed_generator_state" in {path[-1], name.rpartition("/")[2]} else Group.WEIGHTS,
         keys=(*keys, name),
     )
 
