@@ -19,6 +19,10 @@ class Message:
     source: str = ""  # the module or logger it came from
 
 
+TOO_MANY = Message(f"it cannot be told what else was said of the weights: there were more than {_MOST} messages")
+"""Stands for all that was not kept. It reads as what it is: a finding (`gate.checks.framework_warnings`)."""
+
+
 class _Records(logging.Handler):
     def __init__(self, found: list[Message]) -> None:
         super().__init__(logging.WARNING)
@@ -60,3 +64,5 @@ def _keep(found: list[Message], text: str, source: str) -> None:
     message = Message(text[:_LONGEST], source)
     if len(found) < _MOST and message not in found:
         found.append(message)
+    elif len(found) == _MOST and message not in found:
+        found.append(TOO_MANY)
