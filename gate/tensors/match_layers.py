@@ -13,7 +13,7 @@ The rules, in this order; each looks only at what those before left over, and 2 
 4. A layer whose own name one file does not know: the only one left over with these shapes and dtypes on both sides,
    where none that is left over has those and more, or some of those and no others.
 5. Several that could be each other by rule 2: in the order of the model, where both files record it, there are
-   equally many on both sides, and each pair fits. The report calls them "paired by position".
+   equally many on both sides, and each pair fits and has no such rival. The report calls them "paired by position".
 6. What could still be several, by its name or because one file has no name for it, is uncertain: no verdict, and a
    `names` rule has to settle it.
 """
@@ -175,12 +175,32 @@ class _Matching:
 
     def _parts(self) -> list[tuple[Group, Group]]:
         ours, theirs = self._candidates(loose=True)
-        found = _mutual(ours, theirs)
+        rivals = _Rivals(self.ours, self.theirs)
+        found = self._unrivalled(_mutual(ours, theirs), rivals)
         if not found and sum(map(len, ours.values())) <= MOST_ALIKE**2:
             ours = {mine: [each for each in yours if _same_attributes(mine, each)] for mine, yours in ours.items()}
             theirs = {yours: [each for each in mine if _same_attributes(each, yours)] for yours, mine in theirs.items()}
-            found = _mutual(ours, theirs)
+            found = self._unrivalled(_mutual(ours, theirs), rivals)
         return found
+
+    def _unrivalled(self, pairs: Sequence[tuple[Group, Group]], rivals: "_Rivals") -> list[tuple[Group, Group]]:
+        """The pairs of which neither layer could as well be one that only lacks its name, or some variables.
+
+        That two chains end alike says nothing where the name may be a second layer's too, and that layer is left over.
+        """
+        looked_at: Counter[Hashable] = Counter()
+        for mine, yours in pairs:
+            looked_at[mine.kinds] += len(rivals.of_ours(mine)) + len(rivals.of_theirs(yours))
+        return [
+            (mine, yours)
+            for mine, yours in pairs
+            if looked_at[mine.kinds] <= MOST_ALIKE**2
+            and not any(self._may_be(mine, each) for each in rivals.of_ours(mine))
+            and not any(self._may_be(each, yours) for each in rivals.of_theirs(yours))
+        ]
+
+    def _may_be(self, mine: Group, yours: Group) -> bool:
+        return _chains_agree(mine, yours, loose=True) and self._around_agrees(mine, yours)
 
     def _attributes(self) -> list[tuple[Group, Group]]:
         def held_by(group: Group, parents: Mapping[str, str]) -> Hashable:
@@ -217,12 +237,14 @@ class _Matching:
 
     def _positions(self) -> list[tuple[Group, Group]]:
         ours, theirs = _buckets(self.ours), _buckets(self.theirs)
+        rivals = _Rivals(self.ours, self.theirs)
         for key, mine in ours.items():
             yours = theirs.get(key, [])
             if len(mine) != len(yours) or not all(certain(g.layer.order for g in side) for side in (mine, yours)):
                 continue
             pairs = list(zip(_in_order(mine), _in_order(yours), strict=True))
-            if all(_fit(*pair) and self._around_agrees(*pair) for pair in pairs) and self._one_to_one(pairs):
+            fits = all(_fit(*pair) and self._around_agrees(*pair) for pair in pairs) and self._one_to_one(pairs)
+            if fits and len(self._unrivalled(pairs, rivals)) == len(pairs):
                 return pairs
         return []
 
@@ -279,6 +301,42 @@ class _Matching:
                         ours[one].append(other)
                         theirs[other].append(one)
         return ours, theirs
+
+
+class _Rivals:
+    """Which layers left over in one file a layer of the other could be, but for chains, though not by rule 2."""
+
+    def __init__(self, ours: Iterable[Group], theirs: Iterable[Group]) -> None:
+        self._of_ours = _OneSide(theirs)
+        self._of_theirs = _OneSide(ours)
+
+    def of_ours(self, group: Group) -> Sequence[Group]:
+        return self._of_ours.rivals(group)
+
+    def of_theirs(self, group: Group) -> Sequence[Group]:
+        return self._of_theirs.rivals(group)
+
+
+class _OneSide:
+    def __init__(self, groups: Iterable[Group]) -> None:
+        self._by_last: dict[str | None, dict[Hashable, list[Group]]] = defaultdict(lambda: defaultdict(list))
+        self._found: dict[Hashable, list[Group]] = {}
+        for group in groups:
+            if group.names:
+                self._by_last[group.last][group.kinds, group.variables].append(group)
+
+    def rivals(self, group: Group) -> Sequence[Group]:
+        """Layers without a name of their own, and of the same name with variables more or less."""
+        key = (group.last, group.kinds, group.variables)
+        if key not in self._found:
+            alike = [
+                each
+                for last in (None, group.last)
+                for each in self._by_last.get(last, {}).values()
+                if (last is None or each[0].kinds != group.kinds) and _could_have_lost(group, each[0])
+            ]
+            self._found[key] = [each for groups in alike for each in groups]
+        return self._found[key]
 
 
 def _mutual(ours: Mapping[Group, list[Group]], theirs: Mapping[Group, list[Group]]) -> list[tuple[Group, Group]]:
@@ -359,6 +417,15 @@ def _lacks_some(one: Group, other: Group) -> bool:
     """Whether one of two layers has all variables that the other has, by shapes and dtypes, and more."""
     mine, yours = Counter(one.kinds), Counter(other.kinds)
     return mine != yours and (mine <= yours or yours <= mine)
+
+
+def _could_have_lost(one: Group, other: Group) -> bool:
+    """Whether both have the same variables, or one lacks some of the other's."""
+    if not (one.kinds == other.kinds or _lacks_some(one, other)):
+        return False
+    if one.variables is None or other.variables is None:
+        return True
+    return one.variables <= other.variables or other.variables <= one.variables
 
 
 def _same_attributes(mine: Group, yours: Group) -> bool:

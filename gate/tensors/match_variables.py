@@ -1,6 +1,6 @@
 """Which variable of a layer is which of its counterpart, once the two layers are known to be one.
 
-1. By name; by number only where both layers have equally many.
+1. By name; by number only where both layers have equally many variables, and not each a number that the other lacks.
 2. What is left, where one side has numbers for names: by the number among the layer's own variables, where both files
    tell it, both layers have equally many, and shapes and dtypes agree.
 3. Else by shape and dtype, where each occurs once on either side, and there are equally many.
@@ -28,7 +28,7 @@ def match_variables(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Variabl
     if _repeated(ours) or _repeated(theirs):
         return Variables((), _alike(ours, theirs, variable_of))
     by_name = {variable_of(tensor): tensor for tensor in ours}
-    if len(ours) != len(theirs):  # a number is a position, and means another variable where there are more
+    if not _count_alike(ours, theirs):
         by_name = {name: tensor for name, tensor in by_name.items() if not is_numbered(tensor)}
     pairs = [(by_name[variable_of(tensor)], tensor) for tensor in theirs if variable_of(tensor) in by_name]
     ours = _without(ours, [ours for ours, _ in pairs])
@@ -72,6 +72,15 @@ def _repeated(tensors: Sequence[Tensor]) -> bool:
 def variable_of(tensor: Tensor) -> str:
     """The variable's own name, or its number."""
     return tensor.variable or tensor.name.rpartition("/")[2]
+
+
+def _count_alike(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> bool:
+    """Whether a number, which is a position, means the same: not where one has more, or each some that the other lacks.
+
+    The last is so where a rule has settled some of them already.
+    """
+    mine, yours = ({variable_of(tensor) for tensor in side if is_numbered(tensor)} for side in (ours, theirs))
+    return len(ours) == len(theirs) and (mine <= yours or yours <= mine)
 
 
 def is_numbered(tensor: Tensor) -> bool:

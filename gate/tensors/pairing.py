@@ -12,7 +12,8 @@ Names that the manifest's `names` rules made pair with exactly those names. All 
    the default name of a class that no file tells only where every layer finds its counterpart (by places: every layer
    of the smaller file) and layers of Keras' own were counted too.
 4. Tensors that are left over and have the same full name pair, where it is whole (a file that does not know the name
-   of a layer leaves it out) and one layer's, or all of the way to the value.
+   of a layer leaves it out) and one layer's, or all of the way to the value; a number in it only as within a pair of
+   layers.
 5. What could be paired in more than one way is `uncertain`: no check can judge it.
 
 The reference's tensors then go by the candidate's names.
@@ -169,15 +170,37 @@ class _Found:
                 self.uncertain.append(Uncertain(tensor.name, shared[key]))
 
     def nameless(self, ours: list[Tensor], theirs: list[Tensor]) -> None:
-        """Names that lack a layer's, or that two layers of a file have, are no reason to pair what is left over."""
+        """What is left over has one name on both sides: refuse that as a reason to pair it, where it is none.
+
+        It is none where the name lacks a layer's, where two layers of a file have it, and where it ends in a number
+        that counts other variables, because one side has more of them.
+        """
         paired, told = set(self.names.values()), {each.reference for each in self.uncertain}
         left = {tensor.name: tensor for tensor in ours if tensor.name not in paired}
         shared = _shared_chains(ours) | _shared_chains(theirs)
+        layers: dict[tuple[object, object], None] = {}
         for tensor in theirs:
             if tensor.name in self.names or tensor.name in told or tensor.name not in left:
                 continue
-            if not _same_place(tensor, left[tensor.name], shared):
-                self.uncertain.append(Uncertain(tensor.name, (tensor.name,)))
+            if _same_place(tensor, left[tensor.name], shared):
+                layers[_key(left[tensor.name]), _key(tensor)] = None
+            else:
+                self._refuse((tensor,), (tensor.name,), told)
+        mine, yours = _by_layer(left.values()), _by_layer(each for each in theirs if each.name not in self.names)
+        for one, other in layers:
+            variables = match_variables(mine[one], yours[other])
+            for mine_left, yours_left in variables.uncertain:
+                self._refuse(yours_left, tuple(tensor.name for tensor in mine_left), told)
+            for mine_one, yours_one in variables.pairs:
+                if mine_one.name != yours_one.name and yours_one.name in left:
+                    self._refuse((yours_one,), (mine_one.name,), told)
+
+    def _refuse(self, theirs: Iterable[Tensor], candidates: tuple[str, ...], told: set[str]) -> None:
+        """Say of each, once, that it could be any of these."""
+        for tensor in theirs:
+            if tensor.name not in told:
+                told.add(tensor.name)
+                self.uncertain.append(Uncertain(tensor.name, candidates))
 
     def _add_layer(self, match: Match) -> None:
         variables = match_variables(match.ours.tensors, match.theirs.tensors)
@@ -269,6 +292,18 @@ def _groups(tensors: Iterable[Tensor], names: Mapping[str, str], only: Collectio
 
 def _layer(tensor: Tensor) -> Layer:
     return tensor.layer or layer_of(tensor.name)
+
+
+def _key(tensor: Tensor) -> tuple[str, str]:
+    """Which layer of its file a tensor belongs to."""
+    return tensor.group, _layer(tensor).node
+
+
+def _by_layer(tensors: Iterable[Tensor]) -> dict[object, list[Tensor]]:
+    found: dict[object, list[Tensor]] = defaultdict(list)
+    for tensor in tensors:
+        found[_key(tensor)].append(tensor)
+    return found
 
 
 def _members(groups: Iterable[Group]) -> Members:
