@@ -171,7 +171,10 @@ _RANK = (Outcome.ERROR, Outcome.NOT_RUN, Outcome.FAILED, Outcome.PASSED, Outcome
 def _judged(model: ModelResult) -> bool:
     """Whether a model was really judged: with a reference, at least one element was held against it."""
     held = model.coverage.compared_bytes > 0 or model.coverage.statistics > 0
-    compared = model.reference is None or held
+    predicted = any(
+        check.check == "predictions" and check.checked and check.outcome in _JUDGED for check in model.checks
+    )
+    compared = model.reference is None or held or predicted
     return compared and any(check.checked and check.outcome in _JUDGED for check in model.checks)
 
 

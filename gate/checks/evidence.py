@@ -126,5 +126,9 @@ class Evidence(Protocol):
         """The first layer whose activations are not the reference's, in words; empty where that cannot be told."""
 
     @property
+    def strangers(self) -> tuple[str, ...]:
+        """Variables that the predictions so far were computed with, and that the model does not count among its own."""
+
+    @property
     def on_gpu(self) -> bool:
         """Whether a GPU computes."""

@@ -28,11 +28,14 @@ class Trouble:
     finding: Finding
     tensor: str | None = None
     variables: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
+    """Variables of other names that hold the tensor: a waiver may say that they are right."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """What a waiver may call it by."""
-        return self.variables if self.tensor is None else (self.tensor, *self.variables)
+        named = (*self.variables, *self.strangers)
+        return named if self.tensor is None else (self.tensor, *named)
 
 
 def active(loading: Loading) -> Iterator[Waiver]:
@@ -103,7 +106,9 @@ class Account:
         told: set[str] = set()
         for name in self.asked_tensors:
             for trouble in self._of_tensor(name):
-                told.update((*trouble.variables, *self.landed_in.get(name, ())))
+                told.update(trouble.variables)
+                if not is_waived(trouble.names, self.loading):
+                    told.update(self.landed_in.get(name, ()))
                 yield trouble
         for name in self.asked_variables:
             if name not in told:
@@ -180,8 +185,24 @@ class Account:
         tensor = self._landing(name).tensor
         if not self.is_written(name):
             yield self._unwritten(name)
-        elif tensor is not None and tensor not in self._asked:
+        elif tensor is not None and (tensor not in self._asked or self._is_waived_stranger(name, tensor)):
             yield self._foreign(name, tensor)
+
+    def _is_waived_stranger(self, variable: str, tensor: str) -> bool:
+        """Whether a variable holds a tensor of another place, of which a waiver says that it need not be restored."""
+        return self.restored.home.get(tensor) != variable and is_waived((tensor,), self.loading)
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """Variables of no tensor's name that hold one which is at home elsewhere; objects with keys are left out."""
+        return tuple(
+            name
+            for name in self.asked_variables
+            if name not in self.home_of
+            and not self.restored.variables[name].stored_as
+            and (tensor := self._landing(name).tensor) is not None
+            and self.restored.home.get(tensor) in self.landed_in.get(tensor, ())
+        )
 
     def _of_kept(self, name: str) -> Iterator[Trouble]:
         landing = self._landing(name)
@@ -248,11 +269,11 @@ class Account:
             ELSEWHERE,
             f"it landed in {found[0]}, a variable of another name, of which the file has no tensor",
             tensor=name,
-            hint="give the layer the name that it has in the file, or waive it under `restore`",
+            hint="give the layer the name that it has in the file, or waive the variable under `restore`",
             severity=1.0,
             position=self.at,
         )
-        return Trouble(finding, name)
+        return Trouble(finding, name, strangers=tuple(found))
 
     def _unwritten(self, name: str) -> Trouble:
         tensor, parts = self.home_of.get(name), self._landing(name).parts
@@ -273,6 +294,8 @@ class Account:
     def _foreign(self, name: str, tensor: str) -> Trouble:
         left = self.restored.tensors[tensor].group in self.groups
         why = "which `partial` leaves in the file" if left else "which is of a group that is not compared"
+        if is_waived((tensor,), self.loading):
+            why = "which is waived, and is no tensor of its name"
         finding = Finding(
             ELSEWHERE,
             f"it holds what the file has as {tensor}, {why}",

@@ -4,11 +4,12 @@ What cannot be compared is an error of its own, and everything else is still jud
 fails.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from typing import Literal, cast
 
-from gate.asked import Prediction
+from gate.asked import REFERENCE, Prediction
 from gate.checks.evidence import NotLoaded, Outputs, Unable
 from gate.checks.interface import UNCHECKABLE, Subject, result
 from gate.checks.wording import counted, distance, number, place, rounded_up, share
@@ -40,6 +41,11 @@ def check_predictions(subject: Subject) -> CheckResult:
     if not entries:
         findings.append(Finding(UNCHECKABLE, "no predictions are asked for", position=at))
     return result("predictions", "; ".join(told), findings, samples, at)
+
+
+def _counted(outputs: Iterable[str]) -> bool:
+    """Whether outputs have no names of their own: a SavedModel calls them by their places, in the model's order."""
+    return all(re.fullmatch(r"output_\d+", name) for name in outputs)
 
 
 class _Entry:
@@ -99,11 +105,24 @@ class _Entry:
             (self.asked.cosine is not None, self._cosine),
             (self.asked.difference is not None, self._difference),
         )
+        if not self._told_apart():
+            raise GateError(
+                "the model answers all made-up inputs alike, so that equal outputs say nothing",
+                "give it inputs in a file, under `inputs`",
+                self.asked.position("expected"),
+            )
         for name, actual, wanted in self._paired(self.evidence.expected(self.index)):
             for is_asked, step in steps:
                 if is_asked:
                     self._attempt(partial(step, name, actual, wanted))
         return ()
+
+    def _told_apart(self) -> bool:
+        """Whether made-up inputs led to more than one answer: if not, equal answers say nothing."""
+        if self.asked.inputs is not None or self.actual.samples < 2:
+            return True
+        arrays = [each for each in self.actual.arrays.values() if each.ndim and len(each) > 1]
+        return not arrays or any(bool((each != each[:1]).any()) for each in arrays)
 
     def _paired(self, expected: Outputs) -> list[tuple[str, Array, Array]]:
         """Outputs and what they should be, by name; one alone needs none."""
@@ -113,6 +132,8 @@ class _Entry:
         if len(ours) == len(theirs) == 1:
             (name, actual), (wanted,) = next(iter(ours.items())), theirs.values()
             return [(name, actual, wanted)]
+        if self.asked.expected == REFERENCE and len(ours) == len(theirs) and (_counted(ours) or _counted(theirs)):
+            return list(zip(ours, ours.values(), theirs.values(), strict=True))
         if ours.keys() != theirs.keys():
             raise GateError(
                 f"the model has the outputs {', '.join(ours)}, and expected are {', '.join(theirs) or 'none'}",

@@ -43,6 +43,15 @@ def check_restore(subject: Subject) -> CheckResult:
         if trouble.finding.kind == UNREADABLE or not is_waived(trouble.names, subject.loading)
     ]
     summary = _summary(account, troubles, len(troubles) - len(kept))
+    if account.asked_tensors and not kept and len(_right(account, troubles)) == 0:
+        kept.append(
+            Finding(
+                UNCHECKABLE,
+                "nothing was restored, and every finding is waived: that the file loads is not shown",
+                hint="waive what need not arrive, by narrower patterns, or say `load: false`",
+                position=subject.positions.get("restore") or at,
+            )
+        )
     kept += warnings_of(restored.said, at)
     kept += _idle(subject.loading, account, subject.positions.get("restore") or at)
     return result("restore", summary, kept, len(account.asked_tensors), at)
@@ -132,9 +141,8 @@ def _changed(name: str, variable: str, job: Job, found: Measurement, at: Positio
 
 def _summary(account: Account, troubles: Iterable[Trouble], waived: int) -> str:
     """`312 of 312 tensors restored, 100 % of bytes; 312 of 312 variables written by the load`, and what limits that."""
-    wrong = {trouble.tensor for trouble in troubles}
     tensors, asked = account.restored.tensors, account.asked_tensors
-    fine = [name for name in asked if name not in wrong]
+    fine = _right(account, troubles)
     written = [name for name in account.asked_variables if account.is_written(name)]
     text = f"{len(fine):,} of {counted(len(asked), 'tensor')} restored"
     arrived, of = (sum(tensors[name].nbytes for name in names) for names in (fine, asked))
@@ -142,6 +150,18 @@ def _summary(account: Account, troubles: Iterable[Trouble], waived: int) -> str:
         text += f", {share(arrived, of)} of bytes"
     text += f"; {len(written):,} of {counted(len(account.asked_variables), 'variable')} written by the load"
     return "; ".join([text, *_limits(account, waived)])
+
+
+def _copies(account: Account) -> Iterator[str]:
+    if copies := account.copies:
+        named = ", ".join(copies[:_MOST_NAMED]) + (", …" if len(copies) > _MOST_NAMED else "")
+        yield f"{counted(len(copies), 'variable')} of no tensor's name, each a copy of one: {named}"
+
+
+def _right(account: Account, troubles: Iterable[Trouble]) -> list[str]:
+    """The tensors that arrived as they should."""
+    wrong = {trouble.tensor for trouble in troubles}
+    return [name for name in account.asked_tensors if name not in wrong]
 
 
 def _limits(account: Account, waived: int) -> Iterator[str]:
@@ -159,6 +179,7 @@ def _limits(account: Account, waived: int) -> Iterator[str]:
         yield f"of {counted(len(unknown), 'tensor')} no name tells the variable: taken as they landed"
     if texts := [name for name in asked if name in restored.texts]:
         yield f"{counted(len(texts), 'tensor')} of texts compared by name, since texts carry no tag"
+    yield from _copies(account)
     if account.tables:
         yield f"{counted(len(account.tables), 'tensor')} of lookup tables not proved: predictions show them"
     for note in restored.notes:

@@ -13,11 +13,12 @@ from gate.errors import GateError, UnreadableError
 from gate.position import Position
 from gate.results import CheckResult, Finding
 from gate.tensors.compare import Criterion, Measurement, compare
-from gate.tensors.dtypes import dtype_name
+from gate.tensors.dtypes import dtype_name, finite, is_floating
 from gate.tensors.survey import Job, measure
 from gate.tensors.tolerance import Tolerance
 from gate.tensors.weightset import Array
 
+NOT_RESTORED = "not-restored"
 DIFFER, LOST = "loads-differ", "roundtrip-mismatch"
 PREDICTIONS = "prediction-mismatch"
 _BITS = Criterion(bitwise=True, nan=True, inf=True)
@@ -33,11 +34,24 @@ def check_roundtrip(subject: Subject) -> CheckResult:
     seen = _Seen(subject.threads, at)
     seen.repeats(subject.loaded)
     asked = subject.loading.roundtrip
+    seen.in_words = asked is not None
     if asked is None:
         seen.own_format(subject.loaded)
     for each in asked or ():
         seen.format(subject.loaded, each)
+    seen.findings += [_stranger(name, at) for name in subject.loaded.strangers]
     return result("roundtrip", "; ".join(seen.told), seen.findings, seen.checked, at)
+
+
+def _stranger(name: str, at: Position | None) -> Finding:
+    return Finding(
+        NOT_RESTORED,
+        "the model computes with this variable, which is none of its own: no file holds it, and no load writes it",
+        tensor=name,
+        hint="hold its layer in an attribute, a list or a dict of a Keras layer, so that Keras finds it",
+        severity=3.0,
+        position=at,
+    )
 
 
 @dataclass
@@ -49,6 +63,7 @@ class _Seen:
     findings: list[Finding] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     checked: int = 0
+    in_words: bool = False
 
     def repeats(self, evidence: Evidence) -> None:
         """Loads of the same file; there is one at least."""
@@ -94,6 +109,15 @@ class _Seen:
 
     def _compare(self, again: Again, kind: str, called: str) -> None:
         found = [*_variables(again, kind, self.threads, self.at), *_predictions(again, kind, self.at)]
+        if self.in_words and kind == LOST and again.predicted is None and again.unpredicted and not found:
+            found.append(
+                Finding(
+                    UNCHECKABLE,
+                    f"{again.how}: predictions were not compared: {again.unpredicted}",
+                    hint="give it inputs that it takes, under `predictions`",
+                    position=self.at,
+                )
+            )
         self.findings += found
         self.checked += len(again.before)
         self.told.append(f"{called}: {counted(len(found), 'difference') if found else _alike(again)}")
@@ -177,6 +201,14 @@ def _predictions(again: Again, kind: str, at: Position | None) -> Iterator[Findi
         yield finding(f"the outputs were {_listed(ours)}, and are {_listed(theirs)}")
         return
     for name, expected, actual in _paired(before.arrays, after.arrays):
+        if is_floating(expected.dtype) and expected.size and not finite(np.ascontiguousarray(expected)).any():
+            yield Finding(
+                UNCHECKABLE,
+                f"{again.how}: the output {name} is all NaN and infinities, which are alike whatever was loaded",
+                hint="give inputs under `predictions` for which the model computes numbers",
+                position=at,
+            )
+            continue
         if (expected.shape, dtype_name(expected.dtype)) != (actual.shape, dtype_name(actual.dtype)):
             yield finding(f"the output {name} was {_kind(expected)}, and is {_kind(actual)}")
             continue

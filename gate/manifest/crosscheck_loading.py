@@ -44,6 +44,21 @@ def agreement(said: Mapping[str, Any]) -> Iterator[Problem]:
         if key in said and isinstance(name, str) and name != owner:
             yield (key,), f"{key} belongs to `metric: {owner}`"
 
+    if real(said.get("at_least")) == 0:
+        yield ("at_least",), "0 always holds: give the share that has to agree"
+
+
+def cosine(said: Mapping[str, Any]) -> Iterator[Problem]:
+    """A bound that can be missed."""
+    if real(said.get("at_least")) == -1:
+        yield ("at_least",), "-1 always holds: give the cosine that has to be reached"
+
+
+def quantile(said: Mapping[str, Any]) -> Iterator[Problem]:
+    """A quantile of more than the smallest difference."""
+    if real(said.get("q")) == 0:
+        yield ("q",), "0 is the smallest difference alone: give the share of elements that has to be within at_most"
+
 
 def difference(said: Mapping[str, Any]) -> Iterator[Problem]:
     """One bound at least."""

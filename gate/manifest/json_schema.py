@@ -95,6 +95,8 @@ _SAID_TWICE: dict[str, Any] = {
         ],
     },
 }
+# Bounds that every number meets.
+_NEVER_MISSED = (("AgreementEntry", "at_least", 0), ("CosineEntry", "at_least", -1), ("QuantileEntry", "q", 0))
 _VALUES: dict[str, Any] = {
     "description": "A number, a boolean or a text, or nested lists of one kind of them, all of one length per level.",
     "anyOf": [
@@ -110,6 +112,8 @@ def schema() -> dict[str, Any]:
     definitions = made.pop("$defs")
     for name, more in _SAID_TWICE.items():
         definitions[name].update(more)
+    for name, key, bound in _NEVER_MISSED:
+        definitions[name]["properties"][key]["exclusiveMinimum"] = bound
     for name in ("StatisticExpectation", "StatisticThreshold"):
         mapping = definitions[name]
         description = mapping.pop("description")

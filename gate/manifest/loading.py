@@ -107,7 +107,12 @@ class AgreementEntry(Part):
 class CosineEntry(Part):
     """How well each sample's outputs must point where the expected ones do."""
 
-    at_least: Cosine = Field(description="The smallest cosine that holds, -1 to 1.")
+    at_least: Cosine = Field(description="The smallest cosine that holds, more than -1, up to 1.")
+
+    @classmethod
+    def problems(cls, said: Mapping[str, Any]) -> Iterable[Problem]:
+        """What is wrong between the keys of one such mapping."""
+        return crosscheck_loading.cosine(said)
 
 
 class QuantileEntry(Part):
@@ -115,6 +120,11 @@ class QuantileEntry(Part):
 
     q: Share = Field(description="Which quantile, 0 to 1: 0.99 leaves out the hundredth that differs most.")
     at_most: NotNegative = Field(description="The largest difference that holds.")
+
+    @classmethod
+    def problems(cls, said: Mapping[str, Any]) -> Iterable[Problem]:
+        """What is wrong between the keys of one such mapping."""
+        return crosscheck_loading.quantile(said)
 
 
 class DifferenceEntry(Part):

@@ -4,7 +4,7 @@ One child keeps the real model loaded. Others come and go: for the tagged copies
 for the reference. All they write lies in one scratch folder, which goes with the evidence.
 """
 
-import shutil
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,7 +17,8 @@ import numpy as np
 
 from gate.asked import REFERENCE, Loading, Prediction
 from gate.checks.evidence import Again, Landing, NotLoaded, Outputs, Restored, Unable
-from gate.errors import GateError
+from gate.checks.landings import is_waived
+from gate.errors import GateError, UnreadableError
 from gate.formats import open_weights
 from gate.formats.example_data import read_arrays
 from gate.formats.tensorflow.checkpoint_tensors import TABLE
@@ -27,12 +28,14 @@ from gate.runtime import dump
 from gate.runtime.homes import aligned, homes
 from gate.runtime.loaders.interface import How
 from gate.runtime.nursery import Nursery
-from gate.runtime.scratch import room_for
-from gate.runtime.session import Session
+from gate.runtime.scratch import remove, room_for
+from gate.runtime.session import Session, believed
 from gate.runtime.settings import Settings
 from gate.runtime.tags import Codebook, Seen
 from gate.runtime.ways import given, loaded_path, way_of, way_of_saved
 from gate.tensors.agreement import compare_outputs
+from gate.tensors.compare import Criterion, compare
+from gate.tensors.survey import Job, measure
 from gate.tensors.tolerance import Tolerance
 from gate.tensors.weightset import Group, Tensor, WeightSet
 
@@ -46,6 +49,7 @@ _LOOKED_INTO = 8
 _SEEDS = 1000
 """Between the random seeds of two processes: what no load writes shall differ between them."""
 _BATCH = 256
+_BITS = Criterion(bitwise=True, nan=True, inf=True)
 _SLACK = 64 * 1024 * 1024
 _NOT_SAVED = {
     "code": "only the project's own loader knows how its files are written",
@@ -98,6 +102,10 @@ class Gathered:
     def on_gpu(self) -> bool:
         return bool(self._main.runtime["on_gpu"])
 
+    @property
+    def strangers(self) -> tuple[str, ...]:
+        return tuple(self._main.strangers) if "_main" in self.__dict__ else ()
+
     def restored(self) -> Restored:
         if isinstance(self._restored, GateError):
             raise self._restored
@@ -139,10 +147,10 @@ class Gathered:
         how = way_of_saved(format, self.how, self.path, self.own_format)
         how = replace(how, compile=self.how.compile)
         room_for(self.folder, self._bytes_of_file + self.weights.nbytes + _SLACK, f"the round-trip in {format}")
-        folder = self._main.folder / f"saved-{format}"
+        folder = self.folder / f"saved-{format}"
         try:
             said = len(self._main.said)
-            path = Path(self._main.ask("save", f"save as {format}", format=format, folder=str(folder))["path"])
+            path = self._saved(format, folder)
             while_saving = self._main.said[said:]
             with self._session([folder, *self._readable]) as session:
                 session.load(how, str(path), f"load what was saved as {format}", sentinel=how.in_place)
@@ -157,7 +165,24 @@ class Gathered:
                 )
                 yield replace(again, said=(*while_saving, *session.said))
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
+
+    def _saved(self, format: str, folder: Path) -> Path:
+        """Has the model saved; moved to `folder`, where the process that saved it can reach it by no name."""
+        theirs = self._main.folder / folder.name
+        said = self._main.ask("save", f"save as {format}", format=format, folder=str(theirs)).get("path")
+        path = Path(os.path.normpath(str(said)))
+        if not path.is_relative_to(theirs) or path == theirs:
+            raise GateError(
+                f"the process that saves it as {format} names another place than its own", "see what its code writes"
+            )
+        try:
+            theirs.rename(folder)
+        except OSError as error:
+            raise GateError(
+                f"what was saved as {format} is not there: {error.strerror}", "see what it prints"
+            ) from error
+        return folder / path.relative_to(theirs)
 
     def outputs(self, number: int) -> Outputs:
         if number not in self._outputs:
@@ -263,6 +288,7 @@ class Gathered:
         session = self._session([*_belonging(weights, path), *self._asked_files])
         try:
             session.load(how, given(loaded_path(weights, path)), "load the reference")
+            _prove(weights, session.variables("the reference"))
         except NotLoaded as error:
             session.close()
             raise GateError(f"the reference does not load: {error.reason}", error.hint) from error
@@ -324,17 +350,20 @@ class Gathered:
         tensors = {name: tensor for name, tensor in self.weights.tensors.items() if self._is_asked(tensor)}
         landed = self._landed(tensors, variables)
         found = homes(tensors, variables.tensors)
+        copies = _second_copies(tensors, found.of, landed)
+        tensors = {name: tensor for name, tensor in tensors.items() if name not in copies}
+        told = f"stored twice, bit for bit the same, for one variable: {', '.join(copies)}"
         said = (*self._main.said, *(self._second.said if self._second else ()))
         return Restored(
             tensors=tensors,
             variables=variables.tensors,
             landed=landed,
-            home=found.of,
+            home={name: variable for name, variable in found.of.items() if name not in copies},
             uncertain=found.uncertain,
             texts=frozenset(name for name, tensor in tensors.items() if tensor.dtype.kind in "OSU"),
             tables=frozenset(name for name, tensor in tensors.items() if _is_of_a_table(tensor)),
             said=tuple(dict.fromkeys(said)),
-            notes=found.notes,
+            notes=(*found.notes, *([told] if copies else ())),
         )
 
     def _is_asked(self, tensor: Tensor) -> bool:
@@ -355,15 +384,18 @@ class Gathered:
             self._no_second()
             self._second = self._begin()
             found = self._tagged(self._second, tensors, variables, numbers)
-            listed = found["variables"]
-            rounds += found["rounds"]
+            listed = _told(found, "variables")
+            rounds += _told(found, "rounds")
+        if not all(isinstance(each, list) for each in rounds):
+            raise _senseless()
         if any(len(each) != len(listed) for each in rounds):
             raise NotLoaded(
                 f"the model is not the same each time it is built: {', '.join(str(len(each)) for each in rounds)} "
                 "variables",
                 "have the code build one model, whatever was built before",
             )
-        tagged = dump.variables(listed, None, "the tagged copy", self.folder)
+        with believed("the tagged copy"):
+            tagged = dump.variables(listed, None, "the tagged copy", self.folder)
         names = list(tensors)
         places = {name: place for place, name in enumerate(tagged.tensors)}
         landed = {}
@@ -394,7 +426,7 @@ class Gathered:
                 sentinel=self.how.in_place,
             )
         finally:
-            shutil.rmtree(target, ignore_errors=True)
+            remove(target)
 
     @property
     def _files(self) -> list[Path]:
@@ -445,7 +477,13 @@ class Gathered:
         if not (self.loading.partial or self.loading.waivers):
             return again
         landed = self.restored().landed
-        new = {name for name in again.before if name not in landed or landed[name].tensor is None}
+        of = {variable: tensor for tensor, variable in self.restored().home.items()}
+        new = {
+            name
+            for name in again.before
+            if (name not in landed or landed[name].tensor is None)
+            and (not self.loading.comes_from_the_file(name) or is_waived((name, of.get(name, name)), self.loading))
+        }
         if not new:
             return again
         gone = {again.paired[name] for name in new if name in again.paired}
@@ -459,12 +497,8 @@ class Gathered:
         )
 
     def _compared(self, variables: WeightSet) -> Mapping[str, Tensor]:
-        """Without the states of random generators, which begin anew with each load, unless they are asked for."""
-        return {
-            name: each
-            for name, each in variables.tensors.items()
-            if each.group is not Group.RNG or Group.RNG in self.groups
-        }
+        """Those of the groups that are asked for: states of random generators and metrics begin anew with each load."""
+        return {name: each for name, each in variables.tensors.items() if each.group in self.groups}
 
     @cached_property
     def _few(self) -> Outputs:
@@ -480,7 +514,7 @@ class Gathered:
     def _few_wanted(self, other_graph: bool) -> dict[str, Any]:
         first = next((each for each in self.loading.predictions), Prediction(samples=_FEW))
         signature = None if other_graph else first.signature
-        outputs = () if other_graph else first.outputs
+        outputs = first.outputs if self.how.way == "saver" else ()  # what nobody asked for may differ too
         return {**_wanted(replace(first, signature=signature, outputs=outputs, metric=first.metric)), "limit": _FEW}
 
 
@@ -492,6 +526,22 @@ def _equal(first: Outputs, second: Outputs) -> bool:
         else first.arrays[name].tobytes() == other.tobytes()
         for name, other in second.arrays.items()
     )
+
+
+def _prove(weights: WeightSet, variables: WeightSet) -> None:
+    """That the reference's own weights arrived, as far as names tell: what it predicts with them is the measure."""
+    tensors = {name: tensor for name, tensor in weights.tensors.items() if tensor.group is Group.WEIGHTS}
+    found = homes(tensors, variables.tensors).of
+    pairs = [(tensors[name], variables.tensors[home]) for name, home in found.items()]
+    alike = [(a, b) for a, b in pairs if a.shape == b.shape and a.dtype == b.dtype]
+    measured = measure((Job(b, a, _BITS, a.name) for a, b in alike), 2)
+    lost = [name for name, each in measured.items() if isinstance(each, UnreadableError) or each.violating]
+    if lost or (tensors and not found):
+        which = ", ".join(lost[:3]) or "no tensor has a variable of its name"
+        raise GateError(
+            f"the reference was not restored: {which}",
+            "give the reference a form that loads by itself (.keras, SavedModel), or golden outputs in a file",
+        )
 
 
 def _wanted(asked: Prediction) -> dict[str, Any]:
@@ -510,9 +560,31 @@ def _wanted(asked: Prediction) -> dict[str, Any]:
 def _belonging(weights: WeightSet, path: Path) -> list[Path]:
     """What has to be read to load a file: its folder for a SavedModel, else its files and the path to them."""
     if weights.format == "saved_model":
-        return [weights.files[0].parent]
+        return [weights.files[0].parent, *(file.resolve() for file in weights.files)]  # a cache keeps links there
     beside = [_meta(weights), weights.files[0].with_name(STATE)] if weights.format == "checkpoint" else []
     return [file for file in (*weights.files, *([path] if path.is_file() else []), *beside) if file.exists()]
+
+
+def _second_copies(
+    tensors: Mapping[str, Tensor], home: Mapping[str, str], landed: Mapping[str, Landing]
+) -> tuple[str, ...]:
+    """Tensors whose variable another one was loaded into after them, which is the same to the bit.
+
+    Two layers that hold one variable save it twice. Which copy comes last does not matter only where they are equal.
+    """
+    arrived = {landing.tensor for landing in landed.values()}
+    found = []
+    for name, variable in home.items():
+        other = landed[variable].tensor if variable in landed else None
+        if name not in arrived and other is not None and home.get(other) == variable:
+            found += [name] if _same_bits(tensors[name], tensors[other]) else []
+    return tuple(found)
+
+
+def _same_bits(one: Tensor, other: Tensor) -> bool:
+    if (one.shape, one.dtype) != (other.shape, other.dtype):
+        return False
+    return not compare(one.read(), other.read(), Criterion(bitwise=True, nan=True, inf=True)).violating
 
 
 def _is_of_a_table(tensor: Tensor) -> bool:
@@ -525,11 +597,25 @@ def _meta(weights: WeightSet) -> Path:
     return weights.files[0].with_name(f"{weights.files[0].name.removesuffix(INDEX)}.meta")
 
 
+def _told(answer: Mapping[str, Any], key: str) -> list[Any]:
+    found = answer.get(key)
+    if not isinstance(found, list):
+        raise _senseless()
+    return found
+
+
 def _seen(said: Mapping[str, Any]) -> tuple[int | float | None, bool, tuple[int | float, ...]]:
-    value = said["value"]
-    if value is not None and not isinstance(value, int | float):
-        raise GateError("the process that loads it gave an answer that makes no sense", "see what it prints")
-    return value, bool(said["mixed"]), tuple(part for part in said["parts"] if isinstance(part, int | float))
+    try:
+        value, mixed, parts = said["value"], said["mixed"], said["parts"]
+    except (KeyError, TypeError) as error:
+        raise _senseless() from error
+    if not isinstance(value, int | float | None) or not isinstance(parts, list):
+        raise _senseless()
+    return value, bool(mixed), tuple(part for part in parts if isinstance(part, int | float))
+
+
+def _senseless() -> GateError:
+    return GateError("the process that loads it gave an answer that makes no sense", "see what its code prints")
 
 
 def _through(saved: Path, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, str]:

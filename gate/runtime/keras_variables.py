@@ -8,12 +8,14 @@ listed all the same, under the path that Keras gives it.
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gate.formats.keras_config import snake_case
 from gate.runtime.held import Held
+from gate.runtime.trackables import is_variable
 from gate.tensors.model_order import Order
 from gate.tensors.weightset import Array, Group, Step
 
@@ -24,24 +26,50 @@ _TRACKED = ("_layers", "_self_tracked_trackables")
 _BY_TRAINING = ("_loss_tracker", "_compile_metrics", "compiled_metrics", "_metrics")
 _NO_LAYERS = ("optimizer", "_optimizer", "loss", "_compile_loss", "_functional", "operations", "_operations")
 _LEFT_OUT = frozenset((*_OWN, *_OWN_2, *_TRACKED, *_BY_TRAINING, *_NO_LAYERS))
+_COUNTER = "num_documents"
+"""What a lookup layer of Keras counts while it is adapted, and never saves."""
+_OF_ANOTHER = "idf_weights"
+"""What `TextVectorization` saves although its lookup layer holds it, and saves it too."""
 _MOST_LEVELS = 64
 
 
-def keras_variables(model: Any) -> list[Held]:
-    """All variables of `model`, each once: weights, states of random generators, and the optimizer's if any."""
-    walk = _Walk()
+Keys = Mapping[int, tuple[str, ...]]
+NO_KEYS: Keys = {}
+
+
+def keras_variables(model: Any, keys: Keys = NO_KEYS) -> list[Held]:
+    """All variables of `model`, each once: weights, states of random generators, metrics', and the optimizer's.
+
+    `keys` has what a checkpoint calls them, by the `id` of each.
+    """
+    walk = _Walk(keys)
     walk.layer(model, (), (), 0)
     walk.rest(model)
     walk.optimizer(getattr(model, "optimizer", None))
-    return walk.found
+    walk.states()
+    return walk.held()
 
 
 class _Walk:
-    def __init__(self) -> None:
-        self.found: list[Held] = []
-        self._variables: set[int] = set()
+    def __init__(self, keys: Keys) -> None:
+        self._found: dict[int, Held] = {}
+        self._keys = keys
+        self._names: dict[int, list[str]] = {}
+        """Further names of variables that several layers hold: Keras saves them once for each."""
+        self._states: list[tuple[Any, tuple[Step, ...], Order, str]] = []
+        """Variables in attributes: those of layers, which are all found, and others."""
         self._seen: dict[int, Any] = {}
         """What was looked into, by its id, and kept alive for it."""
+
+    def held(self) -> list[Held]:
+        """The variables, each with all of its keys."""
+        return [replace(each, keys=(*self._keys.get(of, ()), *self._further(of))) for of, each in self._found.items()]
+
+    def _further(self, of: int) -> Iterator[str]:
+        if of in self._names:
+            first = self._found[of]
+            yield from _called(first.steps, first.variable, first.index)
+            yield from self._names[of]
 
     def layer(self, layer: Any, steps: tuple[Step, ...], order: Order, depth: int) -> None:
         """A layer or a metric, and what it holds; the model itself first."""
@@ -50,11 +78,14 @@ class _Walk:
         if _is_seed_generator(layer):
             self._add([layer.state], steps, order, Group.RNG)
             return
-        self._add(_own(layer), steps, order, Group.WEIGHTS)
+        self._add(_own(layer), steps, order, Group.METRICS if _is_metric(layer) else Group.WEIGHTS)
         for place, held in enumerate(_listed(layer)):
             self.layer(held, (*steps, _step(held, steps, f"layers/{place}", None)), (*order, place), depth + 1)
         for attribute, value in _attributes(layer):
             self._value(value, attribute, steps, order, depth + 1)
+        inner = getattr(getattr(layer, "_lookup_layer", None), _OF_ANOTHER, None)
+        if inner is not None:
+            self._names.setdefault(id(inner), []).extend(_called(steps, _OF_ANOTHER, None))
         for attribute in _TRACKED:
             self._container(getattr(layer, attribute, []), attribute, steps, (*order, attribute), depth + 1)
 
@@ -62,25 +93,38 @@ class _Walk:
         """What the model counts among its variables, and no layer led to."""
         of_metrics = {id(each) for metric in getattr(model, "metrics", ()) for each in metric.variables}
         for each in getattr(model, "variables", ()):
-            if id(each) not in self._variables:
+            if id(each) not in self._found:
                 path = str(getattr(each, "path", "") or each.name).removesuffix(":0").split("/")
                 steps = tuple(Step(part, "/".join(("?", *path[: depth + 1]))) for depth, part in enumerate(path[:-1]))
                 state = Group.RNG if path[-1] == "seed_generator_state" else Group.WEIGHTS
                 self._add([each], steps, None, Group.METRICS if id(each) in of_metrics else state)
 
     def optimizer(self, optimizer: Any) -> None:
-        """The optimizer's, under the names that Keras gives them."""
-        variables = getattr(optimizer, "variables", None) if optimizer is not None else None
-        if callable(variables):  # tf-keras' older optimizers
-            variables = variables()
-        if variables:
-            self._add(variables, (Step("optimizer", "optimizer"),), None, Group.OPTIMIZER)
+        """The optimizer's, under the names that Keras gives them. One around another saves the other's too."""
+        if optimizer is None:
+            return
+        steps = (Step("optimizer", "optimizer"),)
+        self._add(_variables(optimizer), steps, None, Group.OPTIMIZER)
+        inner = getattr(optimizer, "inner_optimizer", None)
+        if inner is not None:
+            for place, each in enumerate(_variables(optimizer)):
+                self._names.setdefault(id(each), []).extend(_called(steps, _plain(each), place))
+            self._add(_variables(inner), (*steps, Step("inner_optimizer", "inner")), None, Group.OPTIMIZER)
+
+    def states(self) -> None:
+        """What layers keep from call to call and Keras counts nowhere, such as the state of a recurrent layer."""
+        for each, steps, order, called in self._states:
+            if id(each) not in self._found:
+                self._add([each], steps, order, Group.METRICS, called)
 
     def _value(self, value: Any, attribute: str, steps: tuple[Step, ...], order: Order, depth: int) -> None:
         if _is_saved(value):
             self.layer(value, (*steps, _step(value, steps, attribute, attribute)), (*order, attribute), depth)
         elif _is_plain_variable(value):
-            self._add([value], steps, order, Group.WEIGHTS, attribute)
+            group = Group.METRICS if attribute == _COUNTER else Group.WEIGHTS
+            self._add([value], steps, order, group, attribute)
+        elif is_variable(value):
+            self._states.append((value, steps, order, attribute))
         elif isinstance(value, Mapping | list | tuple):
             self._container(value, attribute, steps, (*order, attribute), depth)
 
@@ -92,6 +136,10 @@ class _Walk:
             key, below = f"{at}/{place}", (*order, place)
             if _is_saved(item):
                 self.layer(item, (*steps, _step(item, steps, key, None)), below, depth)
+            elif _is_plain_variable(item):
+                self._add([item], steps, order, Group.WEIGHTS, key)
+            elif is_variable(item):
+                self._states.append((item, steps, order, key))
             elif isinstance(item, Mapping | list | tuple):
                 self._container(item, key, steps, below, depth + 1)
 
@@ -105,21 +153,20 @@ class _Walk:
         self, variables: Iterable[Any], steps: tuple[Step, ...], order: Order | None, group: Group, called: str = ""
     ) -> None:
         for index, each in enumerate(variables):
-            if id(each) in self._variables:
+            if id(each) in self._found:
+                again = _called(steps, called or _plain(each), None if called else index)
+                self._names.setdefault(id(each), []).extend(again)
                 continue
-            self._variables.add(id(each))
-            self.found.append(
-                Held(
-                    variable=called or _plain(each),
-                    dtype=dtype_of(each),
-                    shape=tuple(int(size) for size in each.shape),
-                    read=lambda each=each: numpy_of(each),  # type: ignore[misc]
-                    assign=each.assign,
-                    steps=steps,
-                    order=order,
-                    index=None if called else index,
-                    group=group,
-                )
+            self._found[id(each)] = Held(
+                variable=called or _plain(each),
+                dtype=dtype_of(each),
+                shape=tuple(int(size) for size in each.shape),
+                read=lambda each=each: numpy_of(each),  # type: ignore[misc]
+                assign=each.assign,
+                steps=steps,
+                order=order,
+                index=None if called else index,
+                group=group,
             )
 
 
@@ -150,6 +197,11 @@ def _own(layer: Any) -> list[Any]:
     return [each for each in found or list(getattr(layer, "_variables", ())) if hasattr(each, "assign")]  # a metric's
 
 
+def _variables(optimizer: Any) -> list[Any]:
+    found = optimizer.variables
+    return list(found() if callable(found) else found)  # the former of tf-keras' older optimizers
+
+
 def _listed(layer: Any) -> list[Any]:
     """The layers of a functional or sequential model, in its own order."""
     return list(layer.layers) if _kinds(layer) & {"Functional", "Sequential"} else []
@@ -160,7 +212,7 @@ def _attributes(layer: Any) -> Iterator[tuple[str, Any]]:
     held = vars(layer)
     left_out = _LEFT_OUT | _of_keras(layer.__class__)
     for name in sorted(held, key=lambda name: (name.startswith("_"), name)):
-        if name not in left_out and not name.startswith("__"):
+        if name not in left_out and not name.startswith(("__", "_self_")):  # the latter are TensorFlow's
             yield name, held[name]
 
 
@@ -178,15 +230,27 @@ def _of_keras(kind: Any) -> frozenset[str]:
     return frozenset(found)
 
 
+def _called(steps: tuple[Step, ...], name: str, index: int | None) -> Iterator[str]:
+    """What files call a variable: by its name, or by its number."""
+    front = [step.name or step.node for step in steps]
+    for each in (name, index):
+        if each is not None:
+            yield "/".join((*front, str(each)))
+
+
 def _kinds(value: Any) -> set[str]:
     return {each.__name__ for each in type(value).__mro__}
 
 
 def _is_saved(value: Any) -> bool:
     """Whether Keras saves it on its own: a layer, a metric, the state of a random generator."""
-    if hasattr(value, "weights") or hasattr(value, "variables"):
-        return hasattr(value, "name") and bool({"Layer", "Metric"} & _kinds(value))
+    if {"Layer", "Metric"} & _kinds(value):
+        return hasattr(value, "name") and (hasattr(value, "weights") or hasattr(value, "variables"))
     return _is_seed_generator(value)
+
+
+def _is_metric(value: Any) -> bool:
+    return "Metric" in _kinds(value)
 
 
 def _is_seed_generator(value: Any) -> bool:

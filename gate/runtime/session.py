@@ -67,6 +67,7 @@ class Session:
         self.settings = settings
         self.folder = folder
         self.said: list[Said] = []
+        self.strangers: dict[str, None] = {}
         self.steps = [] if steps is None else steps
         self._trouble: GateError | None = None  # a child that is gone stays gone
         folder.mkdir(parents=True)
@@ -114,7 +115,7 @@ class Session:
             raise self._trouble from trouble
         finally:
             self.steps.append(Step(what, time.perf_counter() - start, self._child.peak_bytes))
-        with _believed(what):
+        with believed(what):
             self.said += [Said(str(text), str(source)) for text, source in answer.pop("messages", ())][:_MOST_SAID]
             if (error := answer.get("error")) is not None:
                 raise self._error(error)
@@ -131,14 +132,15 @@ class Session:
         """All variables of what is loaded, mapped."""
         to = self.folder / "variables.bin"
         found = self.ask("dump", what, to=str(to))
-        with _believed(shown):
+        with believed(shown):
             return dump.variables(found["variables"], self._handed_over(to, shown), shown, to)
 
     def predict(self, what: str, name: str, **more: Any) -> Outputs:
         """Outputs, mapped."""
         to = self.folder / f"{name}.bin"
         found = self.ask("predict", what, to=str(to), **more)
-        with _believed(what):
+        with believed(what):
+            self.strangers.update(dict.fromkeys(map(str, found["strangers"])))
             data = self._handed_over(to, what)
             return Outputs(
                 {str(key): data.array(entry) for key, entry in found["outputs"].items()}, int(found["samples"])
@@ -148,7 +150,7 @@ class Session:
         """What each layer makes of the first samples."""
         to = self.folder / "activations.bin"
         found = self.ask("activations", "look into the layers", to=str(to), **more)
-        with _believed("the layers"):
+        with believed("the layers"):
             data = self._handed_over(to, "the layers")
             return Outputs({str(key): data.array(entry) for key, entry in found["layers"].items()}, int(more["limit"]))
 
@@ -194,7 +196,7 @@ class Session:
         return _KINDS.get(error["kind"], GateError)(reason, hint)
 
 
-class _believed:  # noqa: N801 - reads as what it does
+class believed:  # noqa: N801 - reads as what it does
     """Within: an answer that is not what it should be is an `UnreadableError`."""
 
     def __init__(self, what: str) -> None:

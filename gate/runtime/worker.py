@@ -31,6 +31,8 @@ from gate.tensors.weightset import Array
 Request = Mapping[str, Any]
 Answer = dict[str, Any]
 
+_CONFINED = "the process that loads may read the model alone, write only in its scratch folder, and not use the network"
+
 
 def serve(requests: int, answers: int) -> None:
     """Works until the parent closes the pipe of requests."""
@@ -112,7 +114,12 @@ class Worker:
         inputs, labels = self._inputs(request)
         outputs = _in_batches(loaded, inputs, request)
         entries = dump.written(Path(request["to"]), outputs)
-        return {"outputs": entries, "labels": sorted(labels), "samples": _limit(loaded, inputs, request)}
+        return {
+            "outputs": entries,
+            "labels": sorted(labels),
+            "samples": _limit(loaded, inputs, request),
+            "strangers": loaded.strangers(),
+        }
 
     def metric(self, request: Request) -> Answer:
         """The user's own metric of the outputs, over all that the file of inputs holds."""
@@ -123,10 +130,10 @@ class Worker:
         data = read_arrays(Path(request["inputs"]), request["inputs"])
         file, name = request["code"]
         value = called(file, name, next(iter(outputs.values())) if len(outputs) == 1 else outputs, data)
-        try:
-            return {"value": float(value)}
-        except (TypeError, ValueError) as error:
-            raise Refused(f"{Path(file).name}:{name} returns a {type(value).__name__}", "return one number") from error
+        number = np.asarray(value)
+        if isinstance(value, bool | str | bytes) or number.size != 1 or number.dtype.kind not in "fiu":
+            raise Refused(f"{Path(file).name}:{name} returns a {type(value).__name__}, no number", "return one number")
+        return {"value": float(number.reshape(()))}
 
     def activations(self, request: Request) -> Answer:
         """What each layer makes of the first samples."""
@@ -252,18 +259,14 @@ def _told(error: Exception) -> Answer:
             return {"kind": "full", "reason": full, "hint": "", "verdict": False}
         if isinstance(each, MemoryError) or _is_exhausted(each):
             return {"kind": "memory", "reason": first_line(each), "hint": "", "verdict": False}
+    if any(isinstance(each, PermissionError) or _is_denied(each) for each in _causes(error)):
+        told = error.reason if isinstance(error, GateError) else f"{type(error).__name__}: {first_line(error)}"
+        return {"kind": "denied", "reason": told, "hint": _CONFINED, "verdict": False}
     if isinstance(error, Refused):
         kind = "unsavable" if error.unsavable else "refused"
         return {"kind": kind, "reason": error.reason, "hint": error.hint, "verdict": error.verdict}
     if isinstance(error, GateError):
         return {"kind": "refused", "reason": error.reason, "hint": error.hint, "verdict": False}
-    if isinstance(error, PermissionError):
-        return {
-            "kind": "denied",
-            "reason": f"it was refused {error.filename or 'something'}: {error.strerror}",
-            "hint": "the process that loads may only read the model, and write nowhere but in its scratch folder",
-            "verdict": False,
-        }
     return {"kind": "failed", "reason": f"{type(error).__name__}: {first_line(error)}", "hint": "", "verdict": False}
 
 
@@ -282,6 +285,11 @@ def _full(error: BaseException) -> str:
         return ""
     told = [os.strerror(each) for each in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
     return next((each for each in told if each in str(error)), "")
+
+
+def _is_denied(error: BaseException) -> bool:
+    """The same as TensorFlow has it."""
+    return type(error).__name__ == "PermissionDeniedError"
 
 
 def _is_exhausted(error: BaseException) -> bool:

@@ -32,6 +32,7 @@ def asked(**said: Any) -> Prediction:
     """Compared with the reference element by element, unless something else is said."""
     said.setdefault("elementwise", not {"agreement", "cosine", "difference", "metric"} & said.keys())
     said.setdefault("expected", None if "metric" in said else REFERENCE)
+    said.setdefault("inputs", Path("inputs.npz"))
     return Prediction(positions={"": LINE}, **said)
 
 
@@ -50,6 +51,22 @@ def kinds(found: CheckResult) -> list[str]:
 
 
 # Element by element
+
+
+def test_made_up_inputs_that_are_all_answered_alike_say_nothing() -> None:
+    constant = np.full((4, 3), 0.5, np.float32)
+    found = against(constant, constant, asked(inputs=None))
+    assert found.outcome == Outcome.ERROR
+    assert "answers all made-up inputs alike" in found.findings[0].reason
+    assert against(constant, constant).outcome == Outcome.PASSED
+    assert (
+        against(constant + np.arange(4)[:, None], constant + np.arange(4)[:, None], asked(inputs=None)).findings == ()
+    )
+
+
+def test_outputs_of_a_savedmodel_go_by_their_places() -> None:
+    shown = Shown(predicted=[outputs(output_0=f32(1, 2), output_1=f32(3, 4))], wanted=outputs(p=f32(1, 2), q=f32(3, 4)))
+    assert judged(shown).outcome == Outcome.PASSED
 
 
 def test_as_expected() -> None:

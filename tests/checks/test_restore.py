@@ -419,7 +419,7 @@ def test_a_waiver_by_the_tensors_name(match: str) -> None:
 
 
 def test_a_waiver_by_the_variables_name() -> None:
-    restored = loaded({"old": f32(1)}, {"new": None}, home={"old": "new"})
+    restored = loaded({"old": f32(1), "ok": f32(3)}, {"new": None, "ok": "ok"}, home={"old": "new", "ok": "ok"})
     assert judged(restored).outcome == Outcome.FAILED
     assert judged(restored, waivers=(waiver("new"),)).outcome == Outcome.PASSED
     extra = loaded({"a": f32(1)}, {"a": "a", "extra": None})
@@ -443,16 +443,37 @@ def test_a_waiver_for_another_tensor_of_the_same_word() -> None:
 @pytest.mark.parametrize(
     ("kind", "restored"),
     [
-        ("altered", loaded({"a": f32(1)}, holds={"a": f32(2)})),
-        ("altered", loaded({"a": f32(1)}, holds={"a": np.array([1.0])})),
-        ("restored-elsewhere", loaded({"a": f32(1)}, {"b": "a"})),
+        ("altered", loaded({"a": f32(1), "ok": f32(3)}, holds={"a": f32(2)})),
+        ("altered", loaded({"a": f32(1), "ok": f32(3)}, holds={"a": np.array([1.0])})),
+        ("not-loaded", loaded({"a": f32(1), "ok": f32(3)}, {"a": None, "ok": "ok"})),
     ],
 )
 def test_every_kind_can_be_waived(kind: str, restored: Restored) -> None:
     assert told(judged(restored).findings) == [(kind, "a")]
     found = judged(restored, waivers=(waiver("a"),))
     assert found.outcome == Outcome.PASSED
-    assert found.summary.startswith("0 of 1 tensor restored, 0 % of bytes")
+    assert found.summary.startswith("1 of 2 tensors restored, ")
+
+
+def test_what_landed_in_another_variable_is_waived_by_its_name() -> None:
+    """A waiver for the tensor says that it need not arrive, and nothing of a variable that got it all the same."""
+    restored = loaded({"old": f32(1), "ok": f32(3)}, {"new": "old", "ok": "ok"})
+    assert told(judged(restored).findings) == [("restored-elsewhere", "old")]
+    assert told(judged(restored, waivers=(waiver("old"),)).findings) == [("restored-elsewhere", "new")]
+    assert judged(restored, waivers=(waiver("new"),)).outcome == Outcome.PASSED
+
+
+def test_a_waiver_for_all_shows_nothing() -> None:
+    restored = loaded({"a": f32(1), "b": f32(2)}, {"a": None, "b": None})
+    found = judged(restored, waivers=(waiver("**"),))
+    assert found.outcome == Outcome.ERROR
+    assert "nothing was restored" in found.findings[0].reason
+
+
+def test_a_copy_in_a_variable_of_no_name_is_told() -> None:
+    found = judged(loaded({"a": f32(1)}, {"a": "a", "copy": "a"}))
+    assert found.outcome == Outcome.PASSED
+    assert "1 variable of no tensor's name, each a copy of one: copy" in found.summary
 
 
 def test_half_a_swap_is_not_waived_with_the_other_half() -> None:

@@ -103,7 +103,7 @@ def predicts(*, reference: bool = True, **keys: Any) -> dict[str, Any]:
         {**of(), "defaults": {"device": "gpu"}},
         predicts(expected="reference"),
         predicts(reference=False, expected="a/golden.npz", seed=1, samples=1, signature="s", outputs=["a", "b"]),
-        predicts(expected="a.json", agreement={"metric": "topk", "at_least": 0.5, "k": 1}, cosine={"at_least": -1}),
+        predicts(expected="a.json", agreement={"metric": "topk", "at_least": 0.5, "k": 1}, cosine={"at_least": -0.9}),
         predicts(expected="a.npy", agreement={"metric": "threshold", "at_least": 1, "threshold": -2}),
         predicts(expected="a.npy", agreement={"metric": "topk", "at_least": 1}, tolerance={"rtol": 0, "atol": 0}),
         predicts(expected="a.npy", difference={"max": 0, "mean": 0.5, "quantile": {"q": 0.9, "at_most": 1e-3}}),

@@ -176,13 +176,20 @@ def goes_on_twice(path):
 def leaves_a_thread(path):
     threading.Thread(target=time.sleep, args=(1000,)).start()
     return good(path)
-def buries_its_folder(path):
-    """Deeper than Python recurses, and closed."""
-    os.chdir(SCRATCH)
+def bury(folder):
+    """Deeper than Python recurses."""
+    os.chdir(folder)
     for _ in range(3000):
         os.mkdir("d" * 100)
         os.chdir("d" * 100)
     Path("file").write_text("x")
+def buries_the_copy(path):
+    here = os.getcwd()
+    if "tagged" in path: bury(Path(path).parent)
+    os.chdir(here)
+    return good(path)
+def buries_its_folder(path):
+    bury(SCRATCH)
     os.chmod(".", 0)
     os.chmod(SCRATCH, 0)
     os._exit(4)
@@ -284,10 +291,14 @@ class World:
 
     @property
     def argv(self) -> list[str]:
-        return ["check", "--allow-code", "--scratch", str(self.scratch), "--annotations", "always"]
+        return ["check", "--scratch", str(self.scratch), "--annotations", "always"]
 
     def judged(self, loaders: list[str], *options: str) -> "Judged":
         self.write(loaders)
+        return self.run("--allow-code", *options)
+
+    def run(self, *options: str) -> "Judged":
+        """The gate on the manifest that is there."""
         found = run_gate(*self.argv, *options, cwd=self.folder, env=self.environment)
         assert not self.mark.left()
         assert list(self.scratch.iterdir()) == []
@@ -398,7 +409,7 @@ FAILURES = ("commands_for_names", "not_a_number", "many")
 """What was loaded is not what the file has."""
 FINE = (
     "good", "prints_and_is_right", "ten_megabytes", "forks", "leaves_a_thread", "looks_for_somebody_to_kill",
-    "cuts_what_it_gave", "good last",
+    "cuts_what_it_gave", "buries_the_copy", "good last",
 )  # fmt: skip
 SLOW: Mapping[str, str] = {
     "loops": "did not finish within 3 s",
@@ -524,6 +535,100 @@ def test_it_is_the_same_beside_tensorflow(tmp_path: Path) -> None:
     assert found.stderr == ""
 
 
+def hostile_artefacts(folder: Path, secret: Path) -> None:  # noqa: C901 - they share their classes
+    """Models that need no code of the repository to try something: operations do it, when loaded or when called."""
+    import keras
+    import tensorflow as tf
+
+    class Resource(tf.saved_model.experimental.TrackableResource):  # type: ignore[misc]
+        """Initialised whenever the model is loaded."""
+
+        def __init__(self, act: Any) -> None:
+            super().__init__()
+            self._act = act
+            self._resource_handle = self._create_resource()
+
+        def _create_resource(self) -> Any:
+            return tf.raw_ops.MutableHashTableV2(key_dtype=tf.string, value_dtype=tf.int64, shared_name=str(id(self)))
+
+        def _initialize(self) -> None:
+            self._act()
+
+    class Module(tf.Module):  # type: ignore[misc]
+        def __init__(self, act: Any) -> None:
+            super().__init__()
+            self.kernel = tf.Variable(VALUES)
+            self._act = act
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 3), tf.float32, "x")])  # type: ignore[untyped-decorator]
+        def __call__(self, x: Any) -> Any:
+            return {"y": self._act(x @ self.kernel)}
+
+    def saved(name: str, act: Any = lambda y: y, at_load: Any = None) -> None:
+        module = Module(act)
+        if at_load is not None:
+            module.resource = Resource(tf.function(at_load))
+        tf.saved_model.save(module, str(folder / name), signatures=module.__call__)
+
+    def reading(y: Any) -> Any:
+        return y + tf.cast(tf.strings.length(tf.io.read_file(str(secret))), tf.float32)
+
+    def writing(name: str) -> Any:
+        def act(y: Any) -> Any:
+            tf.io.write_file(name, "")
+            return y
+
+        return act
+
+    def read() -> None:
+        tf.print(tf.io.read_file(str(secret)))
+
+    def write() -> None:
+        tf.io.write_file(str(folder / "written"), "x")
+
+    saved("reads_when_loaded", at_load=read)
+    saved("writes_when_loaded", at_load=write)
+    saved("reads_when_called", reading)
+    saved("writes_when_called", writing(str(folder / "written")))
+    # What the gate has mapped of it then, if it lay there still: the child works in its scratch folder.
+    saved("cuts_when_called", writing("variables.bin"))
+    saved("fine")
+    doubled = keras.layers.Lambda(lambda x: x * 2)
+    keras.Sequential([keras.Input((3,)), doubled, keras.layers.Dense(2)]).save(folder / "lambda.keras")
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # TensorFlow's own
+def test_what_an_artefact_tries_without_any_code_is_refused(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2")
+    world = World(tmp_path / "repository")
+    hostile_artefacts(world.folder, secret)
+    names = [
+        "reads_when_loaded", "writes_when_loaded", "reads_when_called", "writes_when_called", "cuts_when_called",
+        "fine", "lambda",
+    ]  # fmt: skip
+    weights = [f"{name}.keras" if name == "lambda" else name for name in names]
+    models = [{"name": name, "weights": path} for name, path in zip(names, weights, strict=True)]
+    (world.folder / "weight-gate.yml").write_text(yaml.safe_dump({"version": 1, "models": models}))
+    found = world.run()
+    assert found.code == 4
+    assert_complete(found, names)
+    for name, check in (("loaded", "restore"), ("called", "roundtrip")):
+        assert found.outcome(f"reads_when_{name}", check) == "error"
+        assert f"PermissionDeniedError: {secret}; Permission denied" in found.told(f"reads_when_{name}")
+        assert found.outcome(f"writes_when_{name}", check) == "error"
+        written = world.folder / "written"
+        assert f"PermissionDeniedError: {written}; Permission denied" in found.told(f"writes_when_{name}")
+        assert "may read the model alone, write only in its scratch folder" in found.told(f"writes_when_{name}")
+        assert not written.exists()
+    assert [found.model(name)["outcome"] for name in ("cuts_when_called", "fine")] == ["passed", "passed"]
+    assert "Lambda" in found.told("lambda")
+    assert "it holds code, which the gate never runs" in found.told("lambda")
+    assert "hunter2" not in found.stdout + (found.folder / "report.json").read_text()
+    assert "Landlock ABI" in found.model("fine")["runtime"]["confinement"]
+
+
 # A small disk
 
 
@@ -558,7 +663,8 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_started(tmp_path: P
     (small_disk / "taken").write_bytes(bytes(40 * 1024**2))
     world = World(tmp_path / "repository", stand_in(tmp_path / "packages", "raise SystemExit('started')"))
     world.write(["good"])
-    found = run_gate(*world.argv[:2], "--scratch", str(small_disk), cwd=world.folder, env=world.environment)
+    world.scratch = small_disk
+    found = run_gate(*world.argv, "--allow-code", cwd=world.folder, env=world.environment)
     assert found.returncode == 4
     said = " ".join(found.stdout.split())
     assert f"loading it needs 64.0 MiB of scratch space, and {small_disk} has 40.0 MiB free" in said
@@ -572,7 +678,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_started(tmp_path: P
 def interrupted(world: World, number: int, begun: str) -> tuple[Judged, float]:
     """The gate, sent a signal once there is a file of the name `begun` among what its children write."""
     with subprocess.Popen(
-        [sys.executable, "-m", "gate", *world.argv],
+        [sys.executable, "-m", "gate", *world.argv, "--allow-code"],
         cwd=world.folder,
         env={**os.environ, **world.environment},
         stdout=subprocess.PIPE,

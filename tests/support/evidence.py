@@ -42,6 +42,7 @@ class Shown:
     measured_before: float | GateError = 0.0
     layer: str | GateError = ""
     on_gpu: bool = False
+    strangers: tuple[str, ...] = ()
     tolerances: list[tuple[float, float]] = field(default_factory=list)
     """With which ones somebody asked for the first layer that differs."""
 

@@ -18,7 +18,7 @@ def built(architecture: Mapping[str, Any], compile: bool = False) -> Any:
         model = called(file, name)
         what = f"what {Path(file).name}:{name} returns"
     elif "keras" in architecture:
-        model, what = read_keras_file(architecture["keras"], compile), "the architecture"
+        model, what = _from_keras(Path(architecture["keras"]), compile), "the architecture"
     else:
         model, what = _from_json(Path(architecture["json"])), "the architecture"
     if not is_keras_model(model):
@@ -29,6 +29,17 @@ def built(architecture: Mapping[str, Any], compile: bool = False) -> Any:
             "call it once on an input of the right shape, or call model.build(shape), before it is returned",
         )
     return model
+
+
+def _from_keras(path: Path, compile: bool) -> Any:
+    """With its weights, since vocabularies and the like are only there; that they fit is not what is judged."""
+    try:
+        return read_keras_file(str(path), compile)
+    except Refused as error:
+        raise Refused(
+            f"the architecture in {path.name}: {error.reason}",
+            "name an architecture that loads, or the code that builds the model",
+        ) from error
 
 
 def _from_json(path: Path) -> Any:

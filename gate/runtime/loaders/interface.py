@@ -45,7 +45,8 @@ class How:
 
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_NO_MORE_THAN_WHERE = re.compile(r"(?:\w+: )?Exception encountered when calling .{1,100}")
+_CLASS = re.compile(r"^\w+: ")
+_NO_MORE_THAN_WHERE = re.compile(r"Exception encountered when calling .{1,100}")
 
 
 class Refused(GateError):  # noqa: N818 - what loading was
@@ -103,6 +104,10 @@ class Loaded(ABC):
         """Its outputs by name, for one batch."""
         raise Refused(f"{self.what} cannot predict", "have the loader return a model")
 
+    def strangers(self) -> list[str]:
+        """Variables that the last prediction was computed with, and that are none of `variables`."""
+        return []
+
     def save(self, format: str, folder: Path) -> Path:  # noqa: ARG002
         """Saves it in a format of `roundtrip:`; the path to load."""
         raise Refused(f"{self.what} cannot be saved as {format}", f"take {format} out of `roundtrip`", unsavable=True)
@@ -118,12 +123,19 @@ Sentinel = Callable[[Loaded], None]
 Load = Callable[[How, str, Sentinel], Loaded]
 
 
+# How TensorFlow begins what it says of a graph, before it says what happened.
+_OF_A_GRAPH = re.compile(r"Graph execution error:|Detected at node |<stack traces unavailable>")
+_OF_A_NODE = re.compile(r"\{\{function_node [^}]*\}\} ")
+
+
 def first_line(error: BaseException, limit: int = 300) -> str:
     """The first line of what an exception says that says something: neither where it was, nor that there was one."""
     lines = [line for each in str(error).splitlines() if (line := _COLOURS.sub("", each).strip())]
+    lines = [_OF_A_NODE.sub("", line) for line in lines if not _OF_A_GRAPH.match(line)]
     if lines and lines[0] == "in user code:":  # TensorFlow's: files, each with a line of code, then what was raised
         last = max((number for number, line in enumerate(lines) if line.startswith('File "')), default=-1)
         lines = lines[last + 2 :] or lines
+        lines[0] = _CLASS.sub("", lines[0])
     if len(lines) > 1 and _NO_MORE_THAN_WHERE.fullmatch(lines[0]):
         lines[0] = f"{lines[0]} {lines[1]}"
     text = lines[0] if lines else type(error).__name__

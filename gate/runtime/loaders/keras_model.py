@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gate.runtime.held import Held
-from gate.runtime.keras_variables import keras_variables
+from gate.runtime.keras_variables import NO_KEYS, Keys, keras_variables
 from gate.runtime.loaders.interface import How, Loaded, Refused, Sentinel, first_line
 from gate.tensors.model_inputs import InputSpec
 from gate.tensors.weightset import Array
@@ -22,6 +22,8 @@ _OF_THE_WEIGHTS = re.compile(
     r"was never built|expects? \d+ weight|weight count|cannot assign",
     re.IGNORECASE,
 )
+NO_BFLOAT16 = "No cast function available"
+SAVE_BFLOAT16 = "legacy HDF5 has no bfloat16, and Keras cannot read what it wrote: save it as .keras or .weights.h5"
 _DEFAULT_INPUT = re.compile(r"keras_tensor\w*|input(?:_layer)?(?:_\d+)?")
 
 
@@ -59,6 +61,8 @@ def not_loaded(who: str, error: Exception) -> Refused:
     """What a failed load says: of the weights, or of what the loader lacks."""
     said = f"{who} could not load it: {type(error).__name__}: {first_line(error)}"
     text = str(error)
+    if NO_BFLOAT16 in text:
+        return Refused(said, SAVE_BFLOAT16, verdict=True)
     if _OF_THE_WEIGHTS.search(text) and not isinstance(error, TypeError | OSError):
         return Refused(said, "the weights in the file do not fit the model that is built for them", verdict=True)
     if re.search(r"lambda|safe_mode|unsafe|arbitrary code", text, re.IGNORECASE):
@@ -78,19 +82,21 @@ def is_keras_model(found: Any) -> bool:
 
 
 class KerasLoaded(Loaded):
-    """A Keras model."""
+    """A Keras model. `keys` are what a checkpoint that it is loaded from calls its variables."""
 
     what = "the model"
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, keys: Keys = NO_KEYS) -> None:
         self.model = model
+        self._keys = keys
         self._function: Any = None
+        self._graph: Any = None
         self._variables: list[Held] | None = None
 
     @property
     def variables(self) -> list[Held]:
         if self._variables is None:
-            self._variables = keras_variables(self.model)
+            self._variables = keras_variables(self.model, self._keys)
         return self._variables
 
     def inputs(self, signature: str | None) -> list[InputSpec]:  # noqa: ARG002 - a model has one
@@ -106,9 +112,7 @@ class KerasLoaded(Loaded):
     @property
     def _called_with(self) -> list[InputSpec]:
         """What a model that declares no inputs was called with when it was built; other lengths may do as well."""
-        leaves = list(_leaves(getattr(self.model, "_saved_model_inputs_spec", None), "input"))
-        if not all(hasattr(spec, "dtype") and getattr(spec, "shape", None) is not None for _, spec in leaves):
-            return []
+        leaves = list(_leaves(_called_with(self.model), "input"))
         shapes = [None if spec.shape.rank is None else tuple(spec.shape) for _, spec in leaves]
         free = [(None, *shape[1:]) if shape else shape for shape in shapes]
         return [
@@ -122,6 +126,13 @@ class KerasLoaded(Loaded):
             return dict(arrays), {}  # nothing says what it takes but one call: it is given all there is
         return super().fitted(arrays, signature, labels)
 
+    def strangers(self) -> list[str]:
+        if self._graph is None:
+            return []
+        owners = (getattr(held.assign, "__self__", None) for held in self.variables)
+        known = {id(_plain_of(owner)) for owner in owners}
+        return [str(each.name).removesuffix(":0") for each in self._graph.variables if id(each) not in known]
+
     def predict(self, inputs: Mapping[str, Array], signature: str | None, outputs: Sequence[str]) -> dict[str, Array]:  # noqa: ARG002
         import tensorflow as tf
 
@@ -129,7 +140,9 @@ class KerasLoaded(Loaded):
             model, keys = self.model, _training(self.model)
             self._function = tf.function(lambda given: model(given, **keys), reduce_retracing=False)
         try:
-            found = self._function(self._given(inputs))
+            tensors = self._given(inputs)
+            found = self._function(tensors)
+            self._graph = self._function.get_concrete_function(tensors).graph
         except tf.errors.FailedPreconditionError as error:
             if "not initialized" not in str(error):
                 raise
@@ -159,7 +172,7 @@ class KerasLoaded(Loaded):
                 self.model.save(folder / "model.h5")
                 return folder / "model.h5"
             if format == "saved_model":
-                if hasattr(self.model, "export"):
+                if hasattr(self.model, "export") and not type(self.model).__module__.startswith("tf_keras"):
                     self.model.export(folder / "saved_model", verbose=False)
                 else:
                     tf.saved_model.save(self.model, folder / "saved_model")
@@ -203,11 +216,32 @@ class KerasLoaded(Loaded):
             ordered = [tensors[spec.name] for spec in self.inputs(None)]
             structure = self.model.input
             return tf.nest.pack_sequence_as(structure, ordered) if tf.nest.is_nested(structure) else ordered[0]
-        structure = getattr(self.model, "_saved_model_inputs_spec", None)
+        structure = _called_with(self.model)
         names = [name for name, _ in _leaves(structure, "input")]
         if {*names} == {*tensors}:
-            return tf.nest.pack_sequence_as(structure, [tensors[name] for name in names])
+            return _packed(structure, (tensors[name] for name in names))
         return tensors
+
+
+def _called_with(model: Any) -> Any:
+    """A `tf.TensorSpec` for each tensor that it was called with, as they were nested; `()` where nothing tells.
+
+    Keras 3 remembers no dtypes: floats, as it takes them to be when it exports such a model.
+    """
+    spec = getattr(model, "_saved_model_inputs_spec", None)  # tf-keras
+    if spec is None and hasattr(model, "get_build_config"):
+        spec = _specs((model.get_build_config() or {}).get("input_shape", ()))
+    return spec if all(hasattr(each, "dtype") for _, each in _leaves(spec, "")) else ()
+
+
+def _specs(shapes: Any) -> Any:
+    import tensorflow as tf
+
+    if isinstance(shapes, Mapping):
+        return {key: _specs(each) for key, each in shapes.items()}
+    if isinstance(shapes, list | tuple) and not all(each is None or isinstance(each, int) for each in shapes):
+        return [_specs(each) for each in shapes]
+    return tf.TensorSpec(shapes) if shapes else ()
 
 
 def named_outputs(found: Any, names: Sequence[str] = ()) -> dict[str, Array]:
@@ -234,6 +268,15 @@ def _leaves(structure: Any, called: str, above: str = "") -> Iterator[tuple[str,
         yield above or called, structure
 
 
+def _packed(structure: Any, leaves: Iterator[Any]) -> Any:
+    """The same structure with other leaves, in the order of `_leaves`."""
+    if isinstance(structure, Mapping):
+        return {key: _packed(value, leaves) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        return [_packed(value, leaves) for value in structure]
+    return next(leaves)
+
+
 def chosen(found: dict[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
     """Only those that were asked for."""
     if not outputs:
@@ -247,6 +290,11 @@ def _array(value: Any) -> Array:
     if not hasattr(value, "numpy"):
         raise Refused(f"an output is a {type(value).__name__}", "have the model return dense tensors")
     return np.asarray(value.numpy())
+
+
+def _plain_of(variable: Any) -> Any:
+    """The `tf.Variable` inside a variable of Keras 3."""
+    return getattr(variable, "_value", variable)
 
 
 def _listening(call: Callable[..., Any], name: str, found: dict[str, Array]) -> Callable[..., Any]:

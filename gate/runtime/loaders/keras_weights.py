@@ -4,7 +4,7 @@ import warnings
 
 from gate.runtime.loaders.architecture import built
 from gate.runtime.loaders.interface import How, Loaded, Refused, Sentinel, first_line
-from gate.runtime.loaders.keras_model import KerasLoaded
+from gate.runtime.loaders.keras_model import NO_BFLOAT16, SAVE_BFLOAT16, KerasLoaded
 
 _SKIPPED = r"A total of \d+ objects could not be loaded|Skipping (loading|nested container) "
 """What Keras says of what it skips: with `partial` it was told to, and the tags tell whether it passed over more."""
@@ -29,7 +29,9 @@ def load_keras_weights(how: How, path: str, sentinel: Sentinel) -> Loaded:
     except Exception as error:
         raise Refused(
             f"`load_weights` refused it: {type(error).__name__}: {first_line(error)}",
-            "the file is of another architecture than the one that was built for it",
+            SAVE_BFLOAT16
+            if NO_BFLOAT16 in str(error)
+            else "the file is of another architecture than the one that was built for it",
             verdict=True,
         ) from error
     return loaded

@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,10 @@ def loaded_object(found: Any, what: str) -> Loaded:
     if is_keras_model(found):
         return KerasLoaded(found)
     if isinstance(found, Mapping):
-        return VariablesLoaded({str(name): value for name, value in found.items()}, what)
+        return VariablesLoaded([(str(name), value) for name, value in found.items()], what)
     if isinstance(found, list | tuple):
-        return VariablesLoaded({_name(value, place): value for place, value in enumerate(found)}, what)
+        once = {id(value): (_name(value, place), value) for place, value in enumerate(found)}
+        return VariablesLoaded(list(once.values()), what)
     if is_trackable(found):
         return TrackableLoaded(found)
     raise Refused(
@@ -89,8 +90,8 @@ class VariablesLoaded(Loaded):
 
     what = "a loader that returns variables"
 
-    def __init__(self, values: Mapping[str, Any], what: str) -> None:
-        self._variables = [_held(name, value, what) for name, value in values.items()]
+    def __init__(self, values: Sequence[tuple[str, Any]], what: str) -> None:
+        self._variables = [_held(name, value, what) for name, value in values]
         if not self._variables:
             raise Refused(f"{what} is empty: no variable to look at", "return what was loaded")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gate.formats.text import natural
 from gate.runtime.held import Held
 from gate.runtime.keras_variables import dtype_of, numpy_of
 from gate.runtime.loaders.interface import How, Loaded, Refused, Sentinel, first_line
@@ -73,7 +74,8 @@ class TrackableLoaded(Loaded):
 
         function = self._function(signature)
         given = {name: tf.convert_to_tensor(value) for name, value in inputs.items()}
-        return chosen(named_outputs(function(**given)), outputs)
+        found = named_outputs(function(**given))
+        return chosen({name: found[name] for name in sorted(found, key=natural)}, outputs)
 
     def save(self, format: str, folder: Path) -> Path:
         import tensorflow as tf
@@ -114,7 +116,7 @@ def _held(variable: Any, keys: list[str]) -> Held:
     steps = tuple(Step(part, "/".join(path[: depth + 1])) for depth, part in enumerate(path[:-1]))
     return Held(
         path[-1],
-        np.dtype(object) if variable.dtype.name == "string" else dtype_of(variable),
+        np.dtype(object) if variable.dtype == "string" else dtype_of(variable),
         tuple(int(size) for size in variable.shape),
         lambda: numpy_of(variable),
         variable.assign,
@@ -124,7 +126,5 @@ def _held(variable: Any, keys: list[str]) -> Held:
     )
 
 
-def _shape(spec: Any) -> tuple[int | None, ...]:
-    if spec.shape.rank is None:
-        return (None,)
-    return tuple(spec.shape)
+def _shape(spec: Any) -> tuple[int | None, ...] | None:
+    return None if spec.shape.rank is None else tuple(spec.shape)
