@@ -1,4 +1,4 @@
-"""Loads that were green once and are wrong: what no file holds, what a waiver hid, a reference that was not restored."""
+"""Loads that were green once and are wrong: what no file holds, what a waiver hid, a reference that never arrived."""
 
 import json
 
