@@ -332,7 +332,8 @@ def test_every_kind_of_variable_is_green(tmp_path: Path) -> None:
         assert verdict.summaries["restore"].startswith("8 of 8 tensors restored, 100 % of bytes; 8 of 8 variables"), (
             name
         )
-        assert "checkpoint: 23 variables identical, predictions of 4 samples identical" in verdict.said("roundtrip")
+        # The slots of the optimizer are compared where they are asked for.
+        assert "checkpoint: 8 variables identical, predictions of 4 samples identical" in verdict.said("roundtrip")
 
 
 def is_the_models(name: str) -> bool:
@@ -411,7 +412,7 @@ def test_words_are_looked_up_and_batches_kept_whole(tmp_path: Path) -> None:
         for inputs, expected in [
             ("inputs: texts.json", "once.npz"),
             ("inputs: doubled.npz", "twice.npz"),
-            ("seed: 3", "reference"),
+            ("inputs: texts.json", "reference"),
         ]
     )
     code, verdicts = check(tmp_path, model("serving", f"predictions: [{predictions}]"))
