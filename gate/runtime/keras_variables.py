@@ -82,7 +82,8 @@ class _Walk:
         for place, held in enumerate(_listed(layer)):
             self.layer(held, (*steps, _step(held, steps, f"layers/{place}", None)), (*order, place), depth + 1)
         for attribute, value in _attributes(layer):
-            self._value(value, attribute, steps, order, depth + 1)
+            counts = attribute == _COUNTER and "IndexLookup" in _kinds(layer)
+            self._value(value, attribute, steps, order, depth + 1, Group.METRICS if counts else Group.WEIGHTS)
         inner = getattr(getattr(layer, "_lookup_layer", None), _OF_ANOTHER, None)
         if inner is not None:
             self._names.setdefault(id(inner), []).extend(_called(steps, _OF_ANOTHER, None))
@@ -117,11 +118,12 @@ class _Walk:
             if id(each) not in self._found:
                 self._add([each], steps, order, Group.METRICS, called)
 
-    def _value(self, value: Any, attribute: str, steps: tuple[Step, ...], order: Order, depth: int) -> None:
+    def _value(
+        self, value: Any, attribute: str, steps: tuple[Step, ...], order: Order, depth: int, group: Group
+    ) -> None:
         if _is_saved(value):
             self.layer(value, (*steps, _step(value, steps, attribute, attribute)), (*order, attribute), depth)
         elif _is_plain_variable(value):
-            group = Group.METRICS if attribute == _COUNTER else Group.WEIGHTS
             self._add([value], steps, order, group, attribute)
         elif is_variable(value):
             self._states.append((value, steps, order, attribute))
@@ -250,7 +252,9 @@ def _is_saved(value: Any) -> bool:
 
 
 def _is_metric(value: Any) -> bool:
-    return "Metric" in _kinds(value)
+    """Of Keras: a layer of a user's own may be called so."""
+    kinds = {(each.__module__.partition(".")[0], each.__name__) for each in type(value).__mro__}
+    return not kinds.isdisjoint({("keras", "Metric"), ("tf_keras", "Metric")})
 
 
 def _is_seed_generator(value: Any) -> bool:

@@ -172,14 +172,25 @@ def test_a_key_decides_where_the_file_knows_no_name() -> None:
 
 
 def test_a_key_comes_before_attributes_and_shapes() -> None:
-    """One layer in two attributes: the file has the one, memory the other."""
+    ours = model().add(["dense"], "kernel", keys=key("one"), at="x").add(["other"], "kernel", keys=key("two"), at="y")
+    theirs = file().add([None], "kernel", keys=key("two"), at="x").add([None], "kernel", keys=key("one"), at="y")
+    assert of(theirs, ours) == {"x/kernel": "other/kernel", "y/kernel": "dense/kernel"}
+
+
+def test_without_keys_attributes_tell() -> None:
+    ours = model().add(["dense"], "kernel", at="x").add(["other"], "kernel", at="y")
+    theirs = file().add([None], "kernel", at="y").add([None], "kernel", at="x")
+    found = homes(theirs.tensors, ours.tensors)
+    assert found.of == {"x/kernel": "dense/kernel", "y/kernel": "other/kernel"}
+    assert [note.partition(":")[0] for note in found.notes] == ["paired by attribute"]
+
+
+def test_one_layer_in_two_attributes() -> None:
+    """The file has the one, memory the other."""
     ours = model().add(["dense"], "kernel", keys=[*key("again"), *key("one")], at="again")
     ours.add(["dense_1"], "kernel", (4, 2), keys=key("other"), at="other")
-    theirs = (
-        file()
-        .add([None], "kernel", keys=key("one"), at="one")
-        .add([None], "kernel", (4, 2), keys=key("other"), at="other")
-    )
+    theirs = file().add([None], "kernel", keys=key("one"), at="one")
+    theirs.add([None], "kernel", (4, 2), keys=key("other"), at="other")
     assert of(theirs, ours) == {"one/kernel": "dense/kernel", "other/kernel": "dense_1/kernel"}
 
 
@@ -202,12 +213,16 @@ def test_states_of_layers_are_no_weights_of_theirs() -> None:
     assert list(of(theirs, ours).values()) == ["lstm/states/0"]
 
 
-def test_two_tensors_of_one_variable() -> None:
-    """Two layers hold it, and both saved it: `keys` has all names that files may call it by."""
-    names = ["0", "embeddings", "words/0", "words/embeddings"]
+def test_several_tensors_of_one_variable() -> None:
+    """Several layers hold it, and all of them saved it: `keys` has all names that files may call it by."""
+    names = ["0", "embeddings", "words/0", "words/embeddings", "again/0", "again/embeddings"]
     ours = model().add([], "embeddings", keys=names, index=0).add(["out"], "kernel", (4, 2))
-    theirs = file().add([], "0", index=0).add(["words"], "embeddings").add(["out"], "kernel", (4, 2))
-    assert of(theirs, ours) == {"0": "embeddings", "words/embeddings": "embeddings", "out/kernel": "out/kernel"}
+    theirs = file().add([], "0", index=0).add(["words"], "embeddings").add(["again"], "embeddings", at="1")
+    theirs.add(["out"], "kernel", (4, 2), at="2")
+    assert of(theirs, ours) == {
+        "0": "embeddings", "words/embeddings": "embeddings", "again/embeddings": "embeddings",
+        "out/kernel": "out/kernel",
+    }  # fmt: skip
 
 
 # Two loads of one model

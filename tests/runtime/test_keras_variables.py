@@ -247,6 +247,17 @@ def test_metrics_of_a_users_model_are_metrics(dense: Callable[..., Any]) -> None
     assert names(model, Group.METRICS) == ["metrics/seen/total", "metrics/seen/count"]
 
 
+def test_a_layer_that_is_called_a_metric_is_none() -> None:
+    import keras
+
+    class Metric(keras.Layer):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(name="distance")
+            self.num_documents = self.add_weight(name="num_documents", shape=())
+
+    assert names(holder(metric=Metric())) == ["distance/num_documents"]
+
+
 def test_a_variable_of_tensorflow_is_called_by_its_attribute(dense: Callable[..., Any]) -> None:
     import tensorflow as tf
 
