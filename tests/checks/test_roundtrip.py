@@ -355,3 +355,25 @@ def test_the_line_of_the_manifest() -> None:
 def test_what_a_child_says_arrives_as_what_it_was(error: Exception, arrives: type[GateError]) -> None:
     found = Session.__new__(Session)._error(_told(error))
     assert type(found) is arrives
+
+
+# What shows nothing
+
+
+def test_outputs_without_a_number_say_nothing() -> None:
+    nothing = {"logits": np.full((2, 3), np.nan, np.float32)}
+    found = judged([again(predicted=(nothing, nothing))])
+    assert found.outcome == Outcome.ERROR
+    assert "all NaN and infinities" in found.findings[0].reason
+
+
+def test_formats_asked_for_in_words_are_predicted_with_or_an_error() -> None:
+    silent = again(predicted=None, unpredicted="its call raised TypeError")
+    found = judged(Shown(again=[again()], saved={"keras": silent}), "keras")
+    assert found.outcome == Outcome.ERROR
+    assert "predictions were not compared: its call raised TypeError" in found.findings[0].reason
+
+
+def test_a_variable_that_is_none_of_the_models_own_is_named() -> None:
+    found = judged(Shown(again=[again()], strangers=("lost/kernel",)))
+    assert told(found.findings) == [("not-restored", "lost/kernel")]
