@@ -15,7 +15,7 @@ from gate.checks.wording import counted, kind_of, number, place, share
 from gate.errors import UnreadableError
 from gate.position import Position
 from gate.results import CheckResult, Finding, Outcome
-from gate.tensors.compare import Criterion, Measurement
+from gate.tensors.compare import EVERY_BIT, Measurement
 from gate.tensors.dtypes import dtype_name
 from gate.tensors.survey import Job, measure
 from gate.tensors.weightset import Tensor
@@ -23,7 +23,6 @@ from gate.tensors.weightset import Tensor
 __all__ = ["ALTERED", "ELSEWHERE", "FAILED", "NOT_LOADED", "NOT_RESTORED", "check_restore", "restore_waivers"]
 
 ALTERED, FAILED = "altered", "load-failed"
-_BITS = Criterion(bitwise=True, nan=True, inf=True)
 _MOST_NAMED = 5
 
 
@@ -102,7 +101,7 @@ def _altered(account: Account, threads: int) -> Iterator[Trouble]:
         if (ours.shape, dtype_name(ours.dtype)) != (theirs.shape, dtype_name(theirs.dtype)):
             yield Trouble(_another_kind(variable, ours, tensor, theirs, account.at), tensor, (variable,))
         else:
-            jobs[variable] = Job(ours, theirs, _BITS, variable)
+            jobs[variable] = Job(ours, theirs, EVERY_BIT, variable)
     for variable, found in measure(jobs.values(), threads).items():
         tensor = landed[variable]
         if isinstance(found, UnreadableError):

@@ -12,7 +12,7 @@ from gate.checks.wording import counted, kind_of, number, place
 from gate.errors import GateError, UnreadableError
 from gate.position import Position
 from gate.results import CheckResult, Finding
-from gate.tensors.compare import Criterion, Measurement, compare
+from gate.tensors.compare import EVERY_BIT, Criterion, Measurement, compare
 from gate.tensors.dtypes import dtype_name, finite, is_floating
 from gate.tensors.survey import Job, measure
 from gate.tensors.tolerance import Tolerance
@@ -21,7 +21,6 @@ from gate.tensors.weightset import Array
 NOT_RESTORED = "not-restored"
 DIFFER, LOST = "loads-differ", "roundtrip-mismatch"
 PREDICTIONS = "prediction-mismatch"
-_BITS = Criterion(bitwise=True, nan=True, inf=True)
 _OTHER_GRAPH = Criterion(Tolerance(1e-5, 1e-6), nan=True, inf=True)
 """Of two graphs that compute the same in another order (docs/tolerances.md)."""
 _OTHERWISE = "equal weights that predict otherwise: a layer has state that is not saved, or draws at random"
@@ -165,7 +164,7 @@ def _changed(again: Again, threads: int) -> Iterator[_Difference]:
         if (before.shape, dtype_name(before.dtype)) != (after.shape, dtype_name(after.dtype)):
             yield name, f"it was {kind_of(before)}, and is {kind_of(after)}", 1.0, ()
         else:
-            jobs.append(Job(after, before, _BITS, name))
+            jobs.append(Job(after, before, EVERY_BIT, name))
     for name, found in measure(jobs, threads).items():
         if isinstance(found, UnreadableError):
             yield name, found, 0.0, ()
@@ -215,7 +214,7 @@ def _predictions(again: Again, kind: str, at: Position | None) -> Iterator[Findi
         found = compare(
             np.ascontiguousarray(actual).reshape(actual.shape),
             np.ascontiguousarray(expected).reshape(expected.shape),
-            _OTHER_GRAPH if again.other_graph else _BITS,
+            _OTHER_GRAPH if again.other_graph else EVERY_BIT,
         )
         if found.violating:
             yield finding(f"{_differ(found)} in the output {name}", _worst(found, expected.shape))

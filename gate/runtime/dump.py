@@ -14,6 +14,7 @@ import numpy as np
 from gate.errors import GateError, UnreadableError
 from gate.formats.mapping import MappedFile, empty
 from gate.runtime.held import Held
+from gate.tensors.dtypes import dtype_called
 from gate.tensors.model_order import Order
 from gate.tensors.weightset import Array, Group, Layer, Step, Tensor, WeightSet
 
@@ -177,8 +178,7 @@ def _unique(name: str, taken: Mapping[str, Tensor]) -> str:
 
 def _dtype(name: str) -> np.dtype[Any]:
     """The dtype that an entry names; raises `ValueError` or `TypeError` where no tensor has such a one."""
-    kind = getattr(ml_dtypes, name, name)
-    dtype = np.dtype(kind)
+    dtype = dtype_called(name)
     if not _is_carried(dtype):
         raise ValueError(f"no dtype of a tensor: {name}")
     return dtype

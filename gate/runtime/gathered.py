@@ -34,7 +34,7 @@ from gate.runtime.settings import Settings
 from gate.runtime.tags import Codebook, Seen
 from gate.runtime.ways import given, loaded_path, way_of, way_of_saved
 from gate.tensors.agreement import compare_outputs
-from gate.tensors.compare import Criterion, compare
+from gate.tensors.compare import EVERY_BIT, Criterion, compare
 from gate.tensors.survey import Job, measure
 from gate.tensors.tolerance import Tolerance
 from gate.tensors.weightset import Group, Tensor, WeightSet
@@ -49,7 +49,6 @@ _LOOKED_INTO = 8
 _SEEDS = 1000
 """Between the random seeds of two processes: what no load writes shall differ between them."""
 _BATCH = 256
-_BITS = Criterion(bitwise=True, nan=True, inf=True)
 _SLACK = 64 * 1024 * 1024
 _NOT_SAVED = {
     "code": "only the project's own loader knows how its files are written",
@@ -534,7 +533,7 @@ def _prove(weights: WeightSet, variables: WeightSet) -> None:
     found = homes(tensors, variables.tensors).of
     pairs = [(tensors[name], variables.tensors[home]) for name, home in found.items()]
     alike = [(a, b) for a, b in pairs if a.shape == b.shape and a.dtype == b.dtype]
-    measured = measure((Job(b, a, _BITS, a.name) for a, b in alike), 2)
+    measured = measure((Job(b, a, EVERY_BIT, a.name) for a, b in alike), 2)
     lost = [name for name, each in measured.items() if isinstance(each, UnreadableError) or each.violating]
     if lost or (tensors and not found):
         which = ", ".join(lost[:3]) or "no tensor has a variable of its name"

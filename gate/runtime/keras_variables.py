@@ -16,6 +16,7 @@ import numpy as np
 from gate.formats.keras_config import snake_case
 from gate.runtime.held import Held
 from gate.runtime.trackables import is_variable
+from gate.tensors.dtypes import dtype_called
 from gate.tensors.model_order import Order
 from gate.tensors.weightset import Array, Group, Step
 
@@ -186,11 +187,7 @@ def dtype_of(variable: Any) -> np.dtype[Any]:
     if hasattr(dtype, "as_numpy_dtype"):
         found: np.dtype[Any] = np.dtype(dtype.as_numpy_dtype)
         return found
-    import ml_dtypes
-
-    name = str(dtype)
-    known: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name, name))
-    return known
+    return dtype_called(str(dtype))
 
 
 def _own(layer: Any) -> list[Any]:

@@ -4,7 +4,6 @@ In come the format, the files as `WeightSet.files` names them, and a value per t
 it; out comes what is loaded like the real one. A copy may be filled again for the next round. Originals stay untouched.
 """
 
-import re
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -12,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gate.errors import GateError
-from gate.formats.tensorflow.find import INDEX, STATE, VARIABLES
+from gate.formats.tensorflow.find import INDEX, STATE, VARIABLES, latest_named
 from gate.runtime import tagged_bundle, tagged_hdf5
 
-_STATE_LINE = re.compile(r'^model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 _BESIDE = ("fingerprint.pb", "keras_metadata.pb")
 _FOLDERS = ("assets", "assets.extra")
 
@@ -57,9 +55,7 @@ def _copy_state(state: Path, name: str, target: Path) -> None:
     One that leads nowhere stays as it is: code that goes by it has to fail on the copy as on the original.
     """
     text = state.read_text("utf-8", "replace")
-    said = _STATE_LINE.search(text)
-    known = re.sub(r"\\(.)", r"\1", said[1]) if said else ""
-    if (state.parent / f"{known}{INDEX}").is_file():
+    if (state.parent / f"{latest_named(text) or ''}{INDEX}").is_file():
         shown = name.replace("\\", "\\\\").replace('"', '\\"')
         text = f'model_checkpoint_path: "{shown}"\nall_model_checkpoint_paths: "{shown}"\n'
     (target / STATE).write_text(text, "utf-8")

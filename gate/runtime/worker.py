@@ -25,6 +25,7 @@ from gate.runtime.messages import Message, messages
 from gate.runtime.sandbox import confine, restrain
 from gate.runtime.tagged_copy import Fill, copy_artifact, fill, prefix, twins
 from gate.runtime.tags import Codebook, mixture, seen
+from gate.tensors.dtypes import dtype_called
 from gate.tensors.model_inputs import InputSpec, random_inputs
 from gate.tensors.weightset import Array
 
@@ -80,7 +81,9 @@ class Worker:
 
     def tagged(self, request: Request) -> Answer:
         """Loads tagged copies, a round each, and tells what every variable held after each."""
-        codebook = Codebook([_dtype(name) for name in request["dtypes"]], [_dtype(name) for name in request["through"]])
+        codebook = Codebook(
+            [dtype_called(name) for name in request["dtypes"]], [dtype_called(name) for name in request["through"]]
+        )
         files = [Path(file) for file in request["files"]]
         keys = {key: index for index, key in enumerate(request["keys"])}
         for twin, key in twins(request["format"], files, keys.keys()).items():
@@ -243,14 +246,6 @@ def _put_sentinel(loaded: Loaded) -> None:
                 held.assign(~value)
             else:
                 held.assign((~value.reshape(-1).view(np.uint8)).view(value.dtype).reshape(held.shape))
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    import ml_dtypes
-
-    if name == "object":
-        return np.dtype(object)
-    return np.dtype(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else np.dtype(name)
 
 
 def _told(error: Exception) -> Answer:

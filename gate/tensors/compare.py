@@ -44,6 +44,10 @@ class Criterion:
     inf: bool = False
 
 
+EVERY_BIT = Criterion(bitwise=True, nan=True, inf=True)
+"""Equal bits, whatever they mean."""
+
+
 @dataclass(frozen=True)
 class Mismatch:
     """One element that does not hold. `index` counts elements in C order; `np.unravel_index` makes it a position."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gate.errors import UnreadableError
-from gate.tensors.compare import BLOCK_BYTES, Criterion, compare
+from gate.tensors.compare import BLOCK_BYTES, EVERY_BIT, Criterion, compare
 from gate.tensors.dtypes import is_number, widen
 from gate.tensors.tolerance import Tolerance, published_tolerance
 from gate.tensors.weightset import Tensor
@@ -24,7 +24,6 @@ _MAX_AXES = 5  # 120 permutations; convolution kernels have at most five axes
 _MAX_SLICES = 8192
 _REORDER_BYTES = 64 * 1024 * 1024
 _NAMED = 3
-_BITS = Criterion(bitwise=True, nan=True, inf=True)
 _TRIED = 12  # tensors compared in full because their samples agree; all samples of sparse tensors do
 
 
@@ -90,7 +89,7 @@ def explain_value(
         return None
     criterion = _narrow(criterion, actual)
     a, e = actual.read(), expected.read()
-    if _holds(a, e, _BITS):
+    if _holds(a, e, EVERY_BIT):
         return None
     if (constant := _constant(a)) is not None:
         if _constant(e) is not None:

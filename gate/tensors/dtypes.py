@@ -18,6 +18,14 @@ def dtype_name(dtype: np.dtype[Any]) -> str:
     return "string" if dtype.kind in "SUO" else dtype.name
 
 
+def dtype_called(name: str) -> np.dtype[Any]:
+    """The dtype whose `name` this is, those of `ml_dtypes` too; raises `TypeError` where there is none."""
+    import ml_dtypes  # noqa: PLC0415 - ten milliseconds, and only where a process handed names over
+
+    found: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name, name))
+    return found
+
+
 @cache
 def is_floating(dtype: np.dtype[Any]) -> bool:
     """Whether values can be NaN, infinite, or near one another: floats of every width, and complex ones."""

@@ -76,10 +76,14 @@ def _latest(folder: Path) -> str | None:
     state = folder / STATE
     if not state.is_file() or state.stat().st_size > _MOST_STATE:
         return None
-    match = _STATE_LINE.search(state.read_text("utf-8", "replace"))
-    if match is None:
-        return None
-    return re.split(r"[/\\]", re.sub(r"\\(.)", r"\1", match[1]))[-1]
+    named = latest_named(state.read_text("utf-8", "replace"))
+    return None if named is None else re.split(r"[/\\]", named)[-1]
+
+
+def latest_named(state: str) -> str | None:
+    """The path that the text of a `checkpoint` file names as the latest; None where it names none."""
+    match = _STATE_LINE.search(state)
+    return None if match is None else re.sub(r"\\(.)", r"\1", match[1])
 
 
 def _escaped(name: str) -> str:
