@@ -38,14 +38,18 @@ class _Records(logging.Handler):
 
 @contextmanager
 def messages() -> Iterator[list[Message]]:
-    """Within: what is said goes into the list, and nowhere else."""
+    """Within: what is said goes into the list, and nowhere else, however quiet the loggers were told to be before."""
     found: list[Message] = []
     handler = _Records(found)
     loggers = [logging.getLogger(name) for name in ("", "tensorflow", "absl", "keras")]
-    before = [(logger, logger.handlers[:], logger.propagate) for logger in loggers]
+    before = [(logger, logger.handlers[:], logger.propagate, logger.disabled, logger.level) for logger in loggers]
+    disabled = logging.root.manager.disable
+    logging.disable(logging.NOTSET)
     for logger in loggers:
         logger.handlers = [handler]
         logger.propagate = False
+        logger.disabled = False
+        logger.setLevel(logging.WARNING)
 
     def show(message: Any, category: Any, filename: str, *rest: Any, **more: Any) -> None:  # noqa: ARG001
         _keep(found, str(message), f"{category.__name__} of {filename.rpartition('/')[2]}")
@@ -56,8 +60,10 @@ def messages() -> Iterator[list[Message]]:
             warnings.showwarning = show
             yield found
     finally:
-        for logger, handlers, propagate in before:
-            logger.handlers, logger.propagate = handlers, propagate
+        for logger, handlers, propagate, off, level in before:
+            logger.handlers, logger.propagate, logger.disabled = handlers, propagate, off
+            logger.setLevel(level)
+        logging.disable(disabled)
 
 
 def _keep(found: list[Message], text: str, source: str) -> None:

@@ -172,10 +172,12 @@ def quiet() -> Iterator[None]:
 
     before = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-    logging.set_verbosity(before)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def held(weights: WeightSet, group: Group = Group.WEIGHTS) -> dict[str, Content]:
