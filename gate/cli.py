@@ -31,7 +31,7 @@ exit codes:
   1  something checked did not hold
   2  usage or manifest error
   3  nothing was checked
-  4  something could not be checked: unreadable file, missing reference (beats 1)
+  4  something could not be checked: unreadable file, missing reference, crash, time-out (beats 1)
   130, 143  interrupted; partial reports are written
 """
 
@@ -113,6 +113,31 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="GitHub annotations on stdout (default: when run by GitHub Actions)",
     )
+    check.add_argument(
+        "--step-summary",
+        choices=("auto", "never"),
+        default="auto",
+        help="the summary of the GitHub step (default: when run by GitHub Actions)",
+    )
+    check.add_argument(
+        "--cache",
+        metavar="DIR",
+        type=Path,
+        help="where fetched references are kept between runs (default: weight-gate in XDG_CACHE_HOME or ~/.cache)",
+    )
+    check.add_argument(
+        "--model",
+        metavar="NAME",
+        dest="models",
+        action="append",
+        default=[],
+        help="judge only the models of this name, or glob over names (repeatable)",
+    )
+    check.add_argument(
+        "--changed-since",
+        metavar="REF",
+        help="judge only models that something since a commit can have touched; a branch means where HEAD left it",
+    )
     _add_loading(check)
     _add_common(check)
 
@@ -141,10 +166,14 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
     _add_color(listing)
 
-    validate = command("validate", "check a manifest without reading any weights")
-    _add_manifest(validate)
+    validate = command("validate", "check manifests without reading any weights")
+    validate.add_argument(
+        "manifests", metavar="MANIFEST", nargs="*", default=[MANIFEST], help=f"the manifests (default: {MANIFEST})"
+    )
     _add_root(validate)
     command("schema", "print the JSON Schema of manifests (draft-07)")
+    action = command("action", "check, as the inputs of the GitHub action say")
+    action.set_defaults(parse=parser.parse_args)
     return parser
 
 
@@ -168,6 +197,12 @@ def _add_root(parser: argparse.ArgumentParser) -> None:
 def _add_loading(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("loading", "models are loaded in processes of their own, which are confined")
     group.add_argument("--allow-code", action="store_true", help="run the Python functions that the manifest names")
+    group.add_argument(
+        "--requirements",
+        metavar="FILE",
+        type=Path,
+        help="packages that these functions need: wheels, installed for this run (with --allow-code)",
+    )
     group.add_argument(
         "--device", choices=("auto", "cpu", "gpu"), help="where models are run (default: as the manifest says, or auto)"
     )
@@ -246,10 +281,16 @@ def _print_error(error: GateError, host: Runner, out: TextIO, err: TextIO) -> No
 def _signals(received: list[int]) -> Iterator[None]:
     """Within: SIGINT and SIGTERM raise `Interrupted`, once; a second one ends the process at once."""
 
+    def end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+        os._exit(128 + number)
+
+    # In a container we are the process with the number 1, for which the kernel has no default.
+    at_once = end if os.getpid() == 1 else signal.SIG_DFL
+
     def stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
         received.append(number)
         for each in before:
-            signal.signal(each, signal.SIG_DFL)
+            signal.signal(each, at_once)
         raise Interrupted(number)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

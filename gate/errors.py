@@ -8,6 +8,7 @@
 | `MissingFileError`| 4    | it is not there, or a pointer lies in its place    |
 | `UnsafeFileError` | 4    | it asks for something that reading must not do     |
 | `ReportError`     | 4    | a report could not be written                      |
+| `CommentError`    | none | a pull request got no comment: a warning           |
 """
 
 import traceback
@@ -61,6 +62,10 @@ class UnsafeFileError(UnreadableError):
 
 class ReportError(GateError):
     """A report could not be written, so nobody would see the verdict."""
+
+
+class CommentError(GateError):
+    """A pull request got no comment, or one that says too little: a warning, whatever the verdict."""
 
 
 def defect(error: Exception) -> GateError:

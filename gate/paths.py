@@ -13,11 +13,10 @@ def paths_outside(loaded: "LoadedManifest", workspace: Workspace) -> list[UsageE
     """One error for each of them, with its line."""
     problems: list[UsageError] = []
     for index, entry in enumerate(loaded.manifest.models):
-        named = ((("weights",), entry.weights), (("reference",), entry.reference_for()), *entry.paths())
+        named = ((("weights",), entry.weights), *entry.paths())
         for route, written in named:
             try:
-                if written is not None:
-                    workspace.locate(written, loaded.position("models", index, *route))
+                workspace.locate(written, loaded.position("models", index, *route))
             except UsageError as problem:
                 problems.append(problem)
     return problems

@@ -16,8 +16,10 @@ from gate.errors import GateError, ManifestError, MissingFileError
 from gate.paths import paths_outside
 from gate.plan_loading import plan_loading
 from gate.position import Position
+from gate.references.git import GitReference
 from gate.references.interface import Reference
 from gate.references.path import PathReference
+from gate.references.url import UrlReference
 from gate.tensors.pairing import Rename
 from gate.tensors.rules import Expect, Rule, Rules, StatisticBound
 from gate.tensors.tolerance import Tolerance
@@ -26,7 +28,7 @@ from gate.workspace import Workspace
 
 if TYPE_CHECKING:  # `diff` plans without a manifest, and need not wait for pydantic
     from gate.manifest import LoadedManifest
-    from gate.manifest.model import ModelEntry, TensorRule
+    from gate.manifest.model import ModelEntry, ReferenceEntry, TensorRule
 
 NOT_LOADED = "not loaded: that a framework restores these weights is not proved"
 _POSITIONS = (
@@ -75,6 +77,12 @@ class ModelPlan:
             "predictions": self.loading is not None and bool(self.loading.predictions),
         }
         return tuple(check for check, is_wanted in wanted.items() if is_wanted)
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files in the workspace that the manifest names for it."""
+        of_reference = (self.reference.path,) if isinstance(self.reference, PathReference | GitReference) else ()
+        return (self.path, *of_reference, *(self.loading.files if self.loading else ()))
 
     @property
     def loading_position(self) -> Position | None:
@@ -150,10 +158,8 @@ def _plan_file(
         if key in {"weights", "groups"} or key in entry.model_fields_set
     }
     path = workspace.base / weights if problem else workspace.locate(weights, positions["weights"])
-    reference = None
-    if not problem and (written := entry.reference_for(file)):
-        gold = workspace.locate(written, positions["reference"])
-        reference = PathReference(gold, workspace.shown(gold))
+    said = None if problem else entry.reference_for(file)
+    reference = _reference(said, workspace, path, positions["reference"]) if said else None
     tolerance = loaded.manifest.defaults.tolerance
     groups = {Group(name) for name, mode in entry.groups if mode == "compare"}
     return ModelPlan(
@@ -180,6 +186,16 @@ def _plan_file(
         problem=problem,
         loading=plan_loading(loaded, workspace, today, index, entry),
     )
+
+
+def _reference(said: "ReferenceEntry", workspace: Workspace, weights: Path, at: Position) -> Reference:
+    if said.git is not None:
+        path = workspace.locate(said.path, at) if said.path is not None else weights
+        return GitReference(said.git, path, workspace.shown(path), weights, missing=said.missing == "allowed")
+    if said.url is not None and said.sha256 is not None:
+        return UrlReference(said.url, said.sha256)
+    gold = workspace.locate(said.file or "", at)
+    return PathReference(gold, workspace.shown(gold))
 
 
 def _rule(rule: "TensorRule", position: Position) -> Rule:

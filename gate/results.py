@@ -27,6 +27,7 @@ class Conclusion(StrEnum):
     SUCCESS = "success"
     FAILURE = "failure"
     NOTHING_CHECKED = "nothing checked"
+    NOTHING_TO_CHECK = "nothing to check"  # every model was left out, for the reason that nothing touched it
     ERROR = "error"
     NOT_RUN = "not run"
 
@@ -35,6 +36,7 @@ EXIT_CODES: dict[Conclusion, int] = {
     Conclusion.SUCCESS: 0,
     Conclusion.FAILURE: 1,
     Conclusion.NOTHING_CHECKED: 3,
+    Conclusion.NOTHING_TO_CHECK: 0,
     Conclusion.ERROR: 4,
     Conclusion.NOT_RUN: 4,
 }
@@ -119,6 +121,20 @@ class ModelResult:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A model that was not judged in this run, because the command line asked for others alone.
+
+    `untouched`: git shows that nothing its verdict depends on has changed.
+    """
+
+    name: str
+    weights: str
+    reason: str
+    position: Position | None = None
+    untouched: bool = False
+
+
+@dataclass(frozen=True)
 class RunResult:
     """A whole run. `command` reproduces it on a laptop; `started` is ISO 8601 in UTC, seconds, no zone."""
 
@@ -129,6 +145,7 @@ class RunResult:
     manifest: str | None = None
     seconds: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def checks(self) -> tuple[CheckResult, ...]:
@@ -154,6 +171,8 @@ class RunResult:
             return Conclusion.NOT_RUN
         if Outcome.FAILED in outcomes:
             return Conclusion.FAILURE
+        if not self.models and any(model.untouched for model in self.left_out):
+            return Conclusion.NOTHING_TO_CHECK
         if not self.models or not all(_judged(model) for model in self.models):
             return Conclusion.NOTHING_CHECKED
         return Conclusion.SUCCESS

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,9 +25,11 @@ from gate.checks.values import coverage
 from gate.errors import GateError, ManifestError, UsageError, defect
 from gate.formats import open_weights
 from gate.plan import NOT_LOADED, ModelPlan
+from gate.plan_missing import waiting, without_reference
 from gate.position import Position
-from gate.references.path import PathReference
-from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
+from gate.references.interface import Fetched, Missing, Sources
+from gate.references.lfs import from_clone, has_pointers
+from gate.results import CheckResult, Finding, LeftOut, ModelResult, Outcome, RunResult
 from gate.runtime.settings import Settings
 from gate.tensors.pairing import Pairing, pair
 from gate.tensors.rules import Expect
@@ -35,14 +37,39 @@ from gate.tensors.weightset import Group, Tensor, WeightSet
 from gate.workspace import Workspace
 
 if TYPE_CHECKING:
+    from gate.requirements import Packages, Requirements
     from gate.runtime.gathered import Gathered
     from gate.runtime.nursery import Nursery
 
 READ = "read"
+REFERENCE = "reference"
 LOADING_CHECKS = frozenset({"restore", "roundtrip", "loaded-values", "predictions"})
 
 Step = Callable[[str, str], None]
 Done = Callable[[Subject], None]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What reading came to: the plan as it can be carried out, and what is judged, if there is anything."""
+
+    plan: ModelPlan
+    result: CheckResult
+    subject: Subject | None = None
+    reference: Fetched | Missing | None = None
+    notes: tuple[str, ...] = ()
+
+    def frame(self) -> ModelResult:
+        """The model's result before any check but this one was made."""
+        made = _put(_not_run(self.plan), self.result)
+        made = replace(made, notes=(*made.notes, *self.notes))
+        if isinstance(self.reference, Fetched):
+            return replace(made, reference=self.reference.shown, notes=(*made.notes, *self.reference.notes))
+        if isinstance(self.reference, Missing):
+            at = self.plan.positions.get("reference")
+            waived = CheckResult(REFERENCE, Outcome.WAIVED, self.reference.reason, position=at)
+            return replace(made, checks=(*made.checks, waived))
+        return made
 
 
 class Run:
@@ -56,21 +83,21 @@ class Run:
         manifest: str | None = None,
         threads: int | None = None,
         settings: Settings | None = None,
+        sources: Sources | None = None,
+        left_out: Iterable[LeftOut] = (),
+        requirements: "Requirements | None" = None,
     ) -> None:
         self.plans = tuple(plans)
         self.settings = settings
         self.workspace = workspace
+        self.sources = sources or Sources(workspace)
         self.threads = threads or available_cpus()
+        self._requirements = requirements
+        self._packages: Packages | GateError | None = None
         self._nurseries: dict[tuple[str, int], Nursery] = {}
         self._models = [_not_run(plan) for plan in self.plans]
         self._start = perf_counter()
-        self._frame = _frame(command, manifest, self.threads)
-
-    @property
-    def inputs(self) -> tuple[Path, ...]:
-        """The files that the manifest names."""
-        references = [plan.reference.path for plan in self.plans if isinstance(plan.reference, PathReference)]
-        return (*(plan.path for plan in self.plans), *references)
+        self._frame = replace(_frame(command, manifest, self.threads), left_out=tuple(left_out))
 
     @property
     def result(self) -> RunResult:
@@ -95,14 +122,14 @@ class Run:
     def _judge(self, plan: ModelPlan, step: Step, done: Done) -> Iterable[ModelResult]:
         """The model's result, growing check by check."""
         with ExitStack() as files:
-            so_far = _not_run(plan)
             step(plan.name, READ)
             start = perf_counter()
             try:
-                subject, read = self._read(plan, files)
+                read = self._read(plan, files)
             except Exception as error:  # noqa: BLE001 - as in `_guarded`
-                subject, read = None, _unreadable(plan.weights, defect(error), plan.positions.get("weights"))
-            so_far = _put(so_far, replace(read, seconds=perf_counter() - start))
+                read = _Read(plan, _unreadable(plan.weights, defect(error), plan.positions.get("weights")))
+            plan, subject = read.plan, read.subject
+            so_far = replace(read, result=replace(read.result, seconds=perf_counter() - start)).frame()
             yield so_far
             if subject is None:
                 return
@@ -114,18 +141,19 @@ class Run:
                     yield so_far
             so_far = replace(so_far, checks=(*so_far.checks, *waivers(subject)), coverage=coverage(subject))
             if plan.loading is not None:
-                for loaded in self._load(plan, subject, so_far, step):
+                for loaded in self._load(read, subject, so_far, step):
                     so_far = loaded
                     yield so_far
             yield so_far
             done(subject)
 
-    def _load(self, plan: ModelPlan, subject: Subject, so_far: ModelResult, step: Step) -> Iterable[ModelResult]:
+    def _load(self, read: _Read, subject: Subject, so_far: ModelResult, step: Step) -> Iterable[ModelResult]:
         """The checks that need the model to be loaded."""
+        plan = read.plan
         wanted = [check for check in plan.checks if check in LOADING_CHECKS]
         with ExitStack() as running:
             try:
-                gathered = self._gathered(plan, subject)
+                gathered = self._gathered(read, subject)
             except GateError as error:
                 yield _put_all(so_far, _not_loaded(wanted, error, plan.loading_position))
                 return
@@ -149,11 +177,12 @@ class Run:
             so_far = replace(so_far, steps=tuple(gathered.steps))
             yield replace(so_far, checks=(*so_far.checks, *restore_waivers(subject)))
 
-    def _gathered(self, plan: ModelPlan, subject: Subject) -> "Gathered | str":
+    def _gathered(self, read: _Read, subject: Subject) -> "Gathered | str":
         """What loads the model, or what to add to the manifest for it to be loaded."""
         from gate.runtime.gathered import Gathered  # noqa: PLC0415 - only where something is loaded
         from gate.runtime.ways import way_of  # noqa: PLC0415
 
+        plan, fetched = read.plan, read.reference
         loading, settings = plan.loading, self.settings
         if loading is None or settings is None:
             return "nothing asks for it"
@@ -164,14 +193,30 @@ class Run:
             return how
 
         def reference() -> tuple[WeightSet, Path]:
-            if subject.reference is None or not isinstance(plan.reference, PathReference):
-                raise GateError("there is no reference to predict with", "name a file under `reference`")
-            return subject.reference, plan.reference.path
+            if subject.reference is None or not isinstance(fetched, Fetched):
+                raise GateError("there is no reference to predict with", "name one under `reference`")
+            return subject.reference, fetched.path
 
+        settings = self._equipped(settings)
         for file in loading.files:
             self.workspace.confine(file)
         nurseries = (self._nursery(settings, loading.device, 1), self._nursery(settings, loading.device, 2))
         return Gathered(settings, loading, subject.candidate, plan.path, how, plan.groups, reference, nurseries)
+
+    def _equipped(self, settings: Settings) -> Settings:
+        """With the packages that code of the repository needs; they are installed once in a run, or fail once."""
+        if self._requirements is None:
+            return settings
+        if self._packages is None:
+            made = TemporaryDirectory(prefix="weight-gate-", dir=settings.scratch, ignore_cleanup_errors=True)
+            folder = Path(self._kept.enter_context(made))
+            try:
+                self._packages = self._requirements.install(folder, settings.environment, settings.seconds)
+            except GateError as error:
+                self._packages = error
+        if isinstance(self._packages, GateError):
+            raise self._packages
+        return replace(settings, packages=self._packages.folders, installed=", ".join(self._packages.versions))
 
     def _nursery(self, settings: Settings, device: str, seed: int) -> "Nursery":
         """The one for a device and a seed for hashes: TensorFlow is imported once in a run, however many the models."""
@@ -184,26 +229,35 @@ class Run:
             self._nurseries[device, seed] = self._kept.enter_context(Nursery(environment))
         return self._nurseries[device, seed]
 
-    def _read(self, plan: ModelPlan, files: ExitStack) -> tuple[Subject | None, CheckResult]:
+    def _read(self, plan: ModelPlan, files: ExitStack) -> _Read:
         at = plan.positions.get("weights")
         try:
             if plan.problem:
                 raise plan.problem
-            real = self.workspace.confine(plan.path)
-            candidate = files.enter_context(open_weights(real, shown=plan.weights))
+            kept = self._kept_by_lfs(plan, files)
+            judged = kept or Fetched(plan.path, plan.weights, self.workspace)
+            plan = replace(plan, path=kept.path) if kept else plan
+            candidate = files.enter_context(open_weights(judged.path, shown=plan.weights))
         except GateError as error:
-            return None, _unreadable(plan.weights, error, at)
+            return _Read(plan, _unreadable(plan.weights, error, at))
+        fetched: Fetched | Missing | None = None
         reference = None
         if plan.reference:
             try:
-                reference = files.enter_context(plan.reference.open(self.workspace))
+                fetched = plan.reference.fetch(self._sources(files))
+                if isinstance(fetched, Missing):
+                    also = waiting(plan)
+                    fetched = Missing(f"{fetched.reason}; left out with it: {also}" if also else fetched.reason)
+                    plan = without_reference(plan)
+                else:
+                    reference = files.enter_context(open_weights(fetched.path, shown=fetched.shown))
+                    _confine(reference, fetched.workspace)
             except GateError as error:
-                which = f"reference {plan.reference.shown}"
-                return None, _unreadable(which, error, plan.positions.get("reference"))
+                which = f"reference {plan.reference.shown}" if plan.reference else "reference"
+                return _Read(plan, _unreadable(which, error, plan.positions.get("reference")))
         try:
-            for path in (*candidate.files, *(reference.files if reference else ())):
-                self.workspace.confine(path)  # shards are named by the file, not by the manifest
-            if plan.distinct and reference and _identities(candidate) & _identities(reference):
+            _confine(candidate, judged.workspace)
+            if plan.distinct and reference and self._identities(candidate) & self._identities(reference):
                 raise GateError(
                     f"{plan.weights} and its reference are the same file",
                     "name another file, or none, as the reference",
@@ -211,9 +265,32 @@ class Run:
                 )
             subject = _subject(plan, candidate, reference, self.threads)
         except GateError as error:
-            return None, _unreadable(plan.weights, error, at)
+            return _Read(plan, _unreadable(plan.weights, error, at))
         summary = _described(candidate) + (f"; reference: {_described(reference)}" if reference else "")
-        return subject, CheckResult(READ, Outcome.PASSED, summary, position=at)
+        notes = kept.notes if kept else ()
+        return _Read(plan, CheckResult(READ, Outcome.PASSED, summary, position=at), subject, fetched, notes)
+
+    def _kept_by_lfs(self, plan: ModelPlan, files: ExitStack) -> Fetched | None:
+        """The weights themselves, where Git LFS left a pointer in their place and has them."""
+        self.workspace.confine(plan.path)
+        return from_clone(plan.path, plan.weights, self._sources(files)) if has_pointers(plan.path) else None
+
+    def _identities(self, weights: WeightSet) -> set[tuple[int, int]]:
+        """The files themselves, whatever they are called. A cache outside the repository keeps equal ones once."""
+        own = (path for path in weights.files if path.resolve().is_relative_to(self.workspace.roots[0]))
+        return {(status.st_dev, status.st_ino) for status in (path.stat() for path in own)}
+
+    def _sources(self, files: ExitStack) -> Sources:
+        """What a reference may use: its own folder, which goes with the model's files."""
+        scratch = self.settings.scratch if self.settings else self.sources.scratch
+        folder = files.enter_context(TemporaryDirectory(prefix="weight-gate-", dir=scratch, ignore_cleanup_errors=True))
+        return replace(self.sources, scratch=Path(folder))
+
+
+def _confine(weights: WeightSet, workspace: Workspace) -> None:
+    """Shards are named by the file, not by the manifest."""
+    for path in weights.files:
+        workspace.confine(path)
 
 
 def _not_loaded(
@@ -228,12 +305,13 @@ def _not_loaded(
             yield CheckResult(check, outcome, "not made: the model was not loaded", position=at)
 
 
-def unusable(error: UsageError, manifest: str) -> RunResult:
+def unusable(error: GateError, manifest: str) -> RunResult:
     """The result of a run that never began: one error for each problem of the manifest."""
     problems = error.problems if isinstance(error, ManifestError) else (error,)
     findings = tuple(Finding("unusable", each.reason, hint=each.hint, position=each.position) for each in problems)
     at = findings[0].position or Position(manifest)
-    check = CheckResult("manifest", Outcome.ERROR, "the manifest cannot be used", findings, at)
+    why = "the manifest cannot be used" if isinstance(error, UsageError) else "what to judge cannot be told"
+    check = CheckResult("manifest", Outcome.ERROR, why, findings, at)
     model = ModelResult(name=manifest, weights=manifest, checks=(check,), position=at)
     return replace(_frame(f"weight-gate check {shlex.quote(manifest)}", manifest), models=(model,))
 
@@ -278,11 +356,6 @@ def compared(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None)
     theirs = _grouped(pairing.reference, plan.groups)
     uncertain = tuple(each for each in pairing.uncertain if each.reference in theirs)
     return replace(pairing, candidate=ours, reference=theirs, uncertain=uncertain)
-
-
-def _identities(weights: WeightSet) -> set[tuple[int, int]]:
-    """The files themselves, whatever they are called."""
-    return {(status.st_dev, status.st_ino) for status in (path.stat() for path in weights.files)}
 
 
 def _grouped(tensors: Mapping[str, Tensor], groups: frozenset[Group]) -> dict[str, Tensor]:

@@ -243,6 +243,7 @@ def test_in_github_actions(folder: Path, tmp_path: Path) -> None:
         "failed-count": "1",
         "junit-path": "weight-gate-reports/junit.xml",
         "json-path": "weight-gate-reports/report.json",
+        "summary-path": "weight-gate-reports/summary.md",
     }
     quiet = run_gate("check", "--annotations", "never", cwd=folder, env=env)
     assert not [line for line in quiet.stdout.splitlines() if line.startswith("::")]
@@ -329,6 +330,17 @@ def test_validate_and_schema(folder: Path) -> None:
     assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
 
 
+def test_validate_tells_of_every_manifest(folder: Path) -> None:
+    """As pre-commit calls it: with all that changed. A bad one hides neither the good nor the other bad ones."""
+    (folder / "typo.yml").write_text(MANIFEST.replace("reference", "refrence"))
+    (folder / "old.yml").write_text("version: 2\nmodels: []\n")
+    found = run_gate("validate", "typo.yml", "weight-gate.yml", "gone.yml", "old.yml", cwd=folder)
+    assert (found.returncode, found.stdout) == (2, "weight-gate.yml: valid, 1 model\n")
+    assert "typo.yml:4:5: " in found.stderr
+    assert "old.yml:1:" in found.stderr
+    assert "gone.yml:1:1: there is no such manifest" in found.stderr
+
+
 @pytest.mark.parametrize(
     ("manifest", "redirection", "code"),
     [
@@ -396,3 +408,21 @@ def test_a_defect_outside_any_check_is_an_error_without_a_traceback(folder: Path
     assert found.returncode == 4
     assert found.stderr.startswith("weight-gate itself failed in broken, line 4")
     assert "Traceback" not in found.stderr
+
+
+def test_requirements_need_code_and_lie_in_the_workspace(folder: Path, tmp_path: Path) -> None:
+    inside, outside = folder / "requirements.txt", tmp_path.parent / "requirements-elsewhere.txt"
+    for path in (inside, outside):
+        path.write_text("einops\n")
+    link = folder / "link.txt"
+    link.symlink_to(outside)
+    found = run_gate("check", "--requirements", "requirements.txt", cwd=folder)
+    assert (found.returncode, "--allow-code" in found.stderr) == (2, True)
+    for path in (outside, link):
+        found = run_gate("check", "--allow-code", "--requirements", path, cwd=folder)
+        assert found.returncode == 2
+        assert "outside the workspace" in found.stderr
+    inside.write_text("einops\n-e .\n")
+    found = run_gate("check", "--allow-code", "--requirements", "requirements.txt", cwd=folder)
+    assert found.returncode == 2
+    assert found.stderr.startswith("requirements.txt:2:1: `-e .`")

@@ -9,6 +9,8 @@ from gate.errors import ManifestError, MissingFileError
 from gate.manifest import load_manifest
 from gate.plan import NO_REFERENCE, NOT_LOADED, ModelPlan, plan
 from gate.position import Position
+from gate.references.git import GitReference
+from gate.references.url import UrlReference
 from gate.tensors.rules import Expect
 from gate.tensors.tolerance import Tolerance
 from gate.tensors.weightset import Group
@@ -90,6 +92,32 @@ def test_a_glob_makes_one_model_per_file(tmp_path: Path) -> None:
     ]
     models = planned(tmp_path, 'version: 1\nmodels:\n  - weights: "a.*"\n')
     assert [m.name for m in models] == ["a.keras", "a.npz"]
+
+
+def test_references_from_git_and_from_an_address(tmp_path: Path) -> None:
+    text = """\
+version: 1
+models:
+  - weights: sub/m.keras
+    reference: {git: origin/main}
+  - weights: n.keras
+    reference: {git: v1, path: "gold/{file}", missing: allowed}
+  - weights: o.keras
+    reference: {url: "https://host.example/o", sha256: %s}
+""" % ("a" * 64)  # fmt: skip
+    same, other, address = (model.reference for model in planned(tmp_path, text))
+    at, gold = tmp_path / "sub" / "m.keras", tmp_path / "gold" / "n.keras"
+    assert same == GitReference("origin/main", at, str(at), at)
+    assert other == GitReference("v1", gold, str(gold), tmp_path / "n.keras", missing=True)
+    assert other.shown == f"{gold} at v1"
+    assert isinstance(address, UrlReference)
+    assert (address.url, address.sha256) == ("https://host.example/o", "a" * 64)
+
+
+def test_a_reference_in_git_stays_in_the_repository(tmp_path: Path) -> None:
+    text = "version: 1\nmodels:\n  - weights: b.npz\n    reference: {git: main, path: ../a.npz}\n"
+    with pytest.raises(ManifestError, match=r"4:28: ../a.npz lies outside the workspace"):
+        planned(tmp_path, text)
 
 
 def test_a_glob_without_files_is_planned_as_a_problem(tmp_path: Path) -> None:

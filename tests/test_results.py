@@ -1,8 +1,10 @@
 """The verdict: could not be checked beats did not hold, and nothing checked is never green."""
 
+from dataclasses import replace
+
 import pytest
 
-from gate.results import CheckResult, Conclusion, Coverage, ModelResult, Outcome, RunResult
+from gate.results import CheckResult, Conclusion, Coverage, LeftOut, ModelResult, Outcome, RunResult
 
 P, F, E, W, N = Outcome.PASSED, Outcome.FAILED, Outcome.ERROR, Outcome.WAIVED, Outcome.NOT_RUN
 
@@ -44,3 +46,28 @@ def test_verdict(models: list[ModelResult], conclusion: Conclusion, code: int) -
 def test_counts() -> None:
     found = run(model(P, F, W), model(E, checked=0))
     assert (found.checked_count, found.failed_count) == (2, 2)
+
+
+def left(untouched: bool) -> LeftOut:
+    return LeftOut("m", "w", "why", untouched=untouched)
+
+
+@pytest.mark.parametrize(
+    ("models", "left_out", "conclusion", "code"),
+    [
+        ([], [left(True)], Conclusion.NOTHING_TO_CHECK, 0),
+        ([], [left(True), left(False)], Conclusion.NOTHING_TO_CHECK, 0),
+        ([], [left(False)], Conclusion.NOTHING_CHECKED, 3),
+        ([model(P)], [left(True)], Conclusion.SUCCESS, 0),
+        ([model(W)], [left(True)], Conclusion.NOTHING_CHECKED, 3),
+        ([model()], [left(True)], Conclusion.NOTHING_CHECKED, 3),
+        ([model(N)], [left(True)], Conclusion.NOT_RUN, 4),
+        ([model(F)], [left(True)], Conclusion.FAILURE, 1),
+        ([model(E)], [left(True)], Conclusion.ERROR, 4),
+    ],
+)
+def test_what_is_left_out_makes_nothing_green_that_was_judged(
+    models: list[ModelResult], left_out: list[LeftOut], conclusion: Conclusion, code: int
+) -> None:
+    found = replace(run(*models), left_out=tuple(left_out))
+    assert (found.conclusion, found.exit_code) == (conclusion, code)

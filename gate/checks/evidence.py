@@ -71,6 +71,8 @@ class Outputs:
 
     arrays: Mapping[str, Array]
     samples: int
+    made_up: tuple[str, ...] = ()
+    """The inputs, where they were made up: two models are comparable where these are the same."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class Again:
     paired: Mapping[str, str] = field(default_factory=dict)
     """The variable of `after` for each of `before`."""
     silent: str = ""  # why it does not predict, though the first does
+    constants: frozenset[str] = frozenset()
+    """Variables of `before` that are constants of the other graph: predictions alone show them."""
 
 
 class Evidence(Protocol):

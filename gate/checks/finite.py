@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from gate.checks.interface import Subject, result, unreadable
-from gate.checks.wording import counted, place
+from gate.checks.wording import place
 from gate.errors import UnreadableError
 from gate.results import CheckResult, Finding
 from gate.tensors.compare import Measurement
+from gate.wording import counted
 
 
 def check_finite(subject: Subject) -> CheckResult:

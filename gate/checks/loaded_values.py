@@ -11,9 +11,10 @@ from gate.checks.evidence import NotLoaded, Restored
 from gate.checks.interface import UNCHECKABLE, Subject, result
 from gate.checks.landings import Account, is_waived
 from gate.checks.values import check_values
-from gate.checks.wording import counted, kind_of
+from gate.checks.wording import kind_of
 from gate.results import CheckResult, Finding, worst
 from gate.tensors.weightset import Tensor, WeightSet
+from gate.wording import counted
 
 CHECK = "loaded-values"
 
@@ -41,8 +42,8 @@ def check_loaded_values(subject: Subject) -> CheckResult:
     findings += _lacking(subject, loaded, free)
     if not found.checked and not (findings or again or free):
         findings.append(Finding(UNCHECKABLE, "no value that was loaded was compared", position=at))
-    summary = f"after loading: {found.summary}"
-    summary += f"; {counted(again, 'finding')} as in the file" if again else ""
+    same = f"{counted(again, 'finding')} as in the file; " if again else ""
+    summary = f"after loading: {same}{found.summary}"
     summary += f"; {counted(len(free), 'tensor')} that need not be loaded left out" if free else ""
     judged = result(CHECK, summary, findings, found.checked, found.position)
     return replace(judged, outcome=worst((judged.outcome, found.outcome)))

@@ -12,7 +12,7 @@ from typing import Literal, cast
 from gate.asked import REFERENCE, Prediction
 from gate.checks.evidence import NotLoaded, Outputs, Unable
 from gate.checks.interface import UNCHECKABLE, Subject, result
-from gate.checks.wording import counted, distance, number, place, rounded_up, share
+from gate.checks.wording import distance, number, place, rounded_up, share
 from gate.errors import GateError
 from gate.position import Position
 from gate.results import CheckResult, Finding
@@ -21,6 +21,7 @@ from gate.tensors.compare import Measurement
 from gate.tensors.dtypes import is_floating
 from gate.tensors.tolerance import Tolerance
 from gate.tensors.weightset import Array
+from gate.wording import counted
 
 ON_CPU, ON_GPU = Tolerance(1e-5, 1e-6), Tolerance(1e-3, 1e-4)
 """Default tolerances of predictions by device (docs/tolerances.md)."""

@@ -11,7 +11,7 @@ from gate.checks.evidence import NotLoaded
 from gate.checks.framework_warnings import warnings_of
 from gate.checks.interface import UNCHECKABLE, UNREADABLE, Subject, result, unreadable
 from gate.checks.landings import ELSEWHERE, NOT_LOADED, NOT_RESTORED, Account, Trouble, active, is_waived
-from gate.checks.wording import counted, kind_of, number, place, share
+from gate.checks.wording import kind_of, number, place, share
 from gate.errors import UnreadableError
 from gate.position import Position
 from gate.results import CheckResult, Finding, Outcome
@@ -19,6 +19,7 @@ from gate.tensors.compare import EVERY_BIT, Measurement
 from gate.tensors.dtypes import dtype_name
 from gate.tensors.survey import Job, measure
 from gate.tensors.weightset import Tensor
+from gate.wording import counted
 
 __all__ = ["ALTERED", "ELSEWHERE", "FAILED", "NOT_LOADED", "NOT_RESTORED", "check_restore", "restore_waivers"]
 

@@ -1,6 +1,6 @@
 """Is the model the same once more: loaded again, built again, saved and loaded again? Bit for bit, predictions too."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from gate.checks.evidence import Again, Evidence, NotLoaded, NotSaved
 from gate.checks.framework_warnings import warnings_of
 from gate.checks.interface import UNCHECKABLE, Subject, result, unreadable
-from gate.checks.wording import counted, kind_of, number, place
+from gate.checks.wording import kind_of, number, place
 from gate.errors import GateError, UnreadableError
 from gate.position import Position
 from gate.results import CheckResult, Finding
@@ -17,6 +17,7 @@ from gate.tensors.dtypes import dtype_name, finite, is_floating
 from gate.tensors.survey import Job, measure
 from gate.tensors.tolerance import Tolerance
 from gate.tensors.weightset import Array
+from gate.wording import counted
 
 NOT_RESTORED = "not-restored"
 DIFFER, LOST = "loads-differ", "roundtrip-mismatch"
@@ -30,10 +31,10 @@ _SILENT = "save what it is called with too, or mend what is built when it is loa
 def check_roundtrip(subject: Subject) -> CheckResult:
     """Loads once more, from another path and by a second build; then saves and loads in each format."""
     at = subject.positions.get("roundtrip") or subject.positions.get("weights")
-    seen = _Seen(subject.threads, at)
+    asked, predictions = subject.loading.roundtrip, subject.loading.predictions
+    made_up = not predictions or predictions[0].inputs is None
+    seen = _Seen(subject.threads, at, in_words=asked is not None, made_up=made_up)
     seen.repeats(subject.loaded)
-    asked = subject.loading.roundtrip
-    seen.in_words = asked is not None
     if asked is None:
         seen.own_format(subject.loaded)
     for each in asked or ():
@@ -63,6 +64,8 @@ class _Seen:
     told: list[str] = field(default_factory=list)
     checked: int = 0
     in_words: bool = False
+    made_up: bool = False
+    """Whether nobody gave inputs: what the model makes of those is no fault of its own."""
 
     def repeats(self, evidence: Evidence) -> None:
         """Loads of the same file; there is one at least."""
@@ -107,8 +110,12 @@ class _Seen:
         self.findings.append(Finding(kind, reason, hint=error.hint, position=self.at))
 
     def _compare(self, again: Again, kind: str, called: str) -> None:
+        asked_for = self.in_words and kind == LOST
+        mute = _mute(again)
         found = [*_variables(again, kind, self.threads, self.at), *_predictions(again, kind, self.at)]
-        if self.in_words and kind == LOST and again.predicted is None and again.unpredicted and not found:
+        if asked_for or not self.made_up:
+            found += [_says_nothing(again, name, self.at) for name in mute]
+        if asked_for and again.predicted is None and again.unpredicted and not found:
             found.append(
                 Finding(
                     UNCHECKABLE,
@@ -119,18 +126,47 @@ class _Seen:
             )
         self.findings += found
         self.checked += len(again.before)
-        self.told.append(f"{called}: {counted(len(found), 'difference') if found else _alike(again)}")
+        self.told.append(f"{called}: {counted(len(found), 'difference') if found else _alike(again, mute)}")
 
 
-def _alike(again: Again) -> str:
-    text = f"{counted(len(again.before), 'variable')} identical"
+def _mute(again: Again) -> list[str]:
+    """Outputs that are NaN and infinities alone, and the same ones again: they are so whatever was loaded."""
+    if again.predicted is None or len(again.predicted[0].arrays) != len(again.predicted[1].arrays):
+        return []
+    return [
+        name
+        for name, before, after in _paired(*(each.arrays for each in again.predicted))
+        if all(_is_mute(each) for each in (before, after))
+    ]
+
+
+def _is_mute(array: Array) -> bool:
+    return is_floating(array.dtype) and array.size > 0 and not finite(np.ascontiguousarray(array)).any()
+
+
+def _says_nothing(again: Again, name: str, at: Position | None) -> Finding:
+    return Finding(
+        UNCHECKABLE,
+        f"{again.how}: the output {name} is all NaN and infinities, which are alike whatever was loaded",
+        hint="give inputs under `predictions` for which the model computes numbers",
+        position=at,
+    )
+
+
+def _alike(again: Again, mute: Sequence[str]) -> str:
+    text = f"{counted(len(again.before) - len(again.constants), 'variable')} identical"
     if again.predicted is None:
         return f"{text}, predictions not compared ({again.unpredicted})"
+    if again.constants:
+        text += f", {counted(len(again.constants), 'constant')} in the graph, which predictions show"
     before, after = again.predicted
     if not (before.arrays or after.arrays):
         return f"{text}, predictions not compared (it has no outputs)"
+    nothing = f"{', '.join(mute)} of made-up inputs: NaN and infinities alone" if mute else ""
+    if len(mute) == len(before.arrays):
+        return f"{text}, predictions not compared ({nothing})"
     close = "within tolerance" if again.other_graph else "identical"
-    return f"{text}, predictions of {counted(before.samples, 'sample')} {close}"
+    return f"{text}, predictions of {counted(before.samples, 'sample')} {close}" + (f" ({nothing})" if nothing else "")
 
 
 def _variables(again: Again, kind: str, threads: int, at: Position | None) -> Iterator[Finding]:
@@ -146,7 +182,8 @@ _Difference = tuple[str, str | UnreadableError, float, tuple[str, ...]]
 
 def _one_sided(again: Again) -> Iterator[_Difference]:
     for name in again.before:
-        if again.paired.get(name) not in again.after:
+        shown = name in again.constants and again.predicted is not None
+        if again.paired.get(name) not in again.after and not shown:
             yield name, "the variable is not there any more", 2.0, ()
     if again.other_graph:
         return  # a SavedModel has variables twice, and some that its functions alone hold
@@ -200,14 +237,6 @@ def _predictions(again: Again, kind: str, at: Position | None) -> Iterator[Findi
         yield finding(f"the outputs were {_listed(ours)}, and are {_listed(theirs)}")
         return
     for name, expected, actual in _paired(before.arrays, after.arrays):
-        if is_floating(expected.dtype) and expected.size and not finite(np.ascontiguousarray(expected)).any():
-            yield Finding(
-                UNCHECKABLE,
-                f"{again.how}: the output {name} is all NaN and infinities, which are alike whatever was loaded",
-                hint="give inputs under `predictions` for which the model computes numbers",
-                position=at,
-            )
-            continue
         if (expected.shape, dtype_name(expected.dtype)) != (actual.shape, dtype_name(actual.dtype)):
             yield finding(f"the output {name} was {_kind(expected)}, and is {_kind(actual)}")
             continue

@@ -1,10 +1,10 @@
 """Does every rule say something about this file? A rule that matches nothing guards nothing."""
 
 from gate.checks.interface import Subject
-from gate.checks.wording import counted
 from gate.results import CheckResult, Finding, Outcome
 from gate.tensors.rules import Expect, Rule
 from gate.tensors.weightset import Group
+from gate.wording import counted
 
 
 def check_rules(subject: Subject) -> CheckResult:

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from gate.checks.interface import UNCHECKABLE, Subject, result, unreadable
-from gate.checks.wording import counted, distance, number
+from gate.checks.wording import distance, number
 from gate.errors import UnreadableError
 from gate.results import CheckResult, Finding
 from gate.tensors.rules import StatisticBound
 from gate.tensors.statistics import Statistics, statistics
 from gate.tensors.tolerance import Tolerance, published_tolerance
 from gate.tensors.weightset import Tensor
+from gate.wording import counted
 
 _MOVED = "see how the tensor came to be so; widen the bound only if it may"
 

@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator
 
 from gate.checks.interface import UNCHECKABLE, Subject, result, unreadable
-from gate.checks.wording import counted, kind_of
+from gate.checks.wording import kind_of
 from gate.errors import UnreadableError
 from gate.results import CheckResult, Finding
 from gate.tensors.diagnose import Diagnosis, explain_missing, explain_shape
 from gate.tensors.dtypes import dtype_name
 from gate.tensors.pairing import Uncertain, names_in
 from gate.tensors.rules import Expect
+from gate.wording import counted
 
 MOST_CANDIDATES = 5
 """How many candidates a message names."""

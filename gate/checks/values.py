@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from gate.checks.inline import inline_array
 from gate.checks.interface import COMPARED, Subject, result, unreadable
-from gate.checks.wording import counted, distance, number, place, rounded_up, share
+from gate.checks.wording import distance, number, place, rounded_up, share
 from gate.errors import UnreadableError
 from gate.position import Position
 from gate.results import CheckResult, Coverage, Finding
@@ -14,8 +14,13 @@ from gate.tensors.diagnose import Diagnosis, explain_value
 from gate.tensors.dtypes import is_floating
 from gate.tensors.rules import Expect, Expectation
 from gate.tensors.weightset import Tensor
+from gate.wording import counted
 
 _MEANT = "if the new values are meant, make this file the reference, or give the tensor a rule that fits"
+_DIAGNOSED = dict.fromkeys(
+    ("swapped-tensor", "misplaced-tensor"),
+    "see what wrote this file: it may go by order where it should go by name; if the move is meant, say so in `names`",
+)
 
 
 def check_values(subject: Subject) -> CheckResult:
@@ -152,19 +157,21 @@ def _mismatch(subject: Subject, name: str, found: Measurement) -> Finding:
     actual, expected = subject.pairing.candidate[name], subject.pairing.reference[name]
     position = subject.position(name, "expect" if criterion.bitwise else "tolerance", "expect")
     diagnosis: Diagnosis | None = None
-    details = [*_story(found, criterion, actual), *_enough(found, criterion, actual)]
+    undiagnosed: tuple[str, ...] = ()
     try:
         libraries = (subject.candidate_library, subject.reference_library)
         diagnosis = subject.diagnose(lambda: explain_value(name, actual, expected, criterion, *libraries))
     except UnreadableError as error:
-        details.append(f"no diagnosis: {error.reason}")
-    kind = "not-identical" if criterion.bitwise else "value-mismatch"
+        undiagnosed = (f"no diagnosis: {error.reason}",)
+    headline, *numbers = _headline(found, criterion, actual), *_story(found, criterion, actual)
+    if diagnosis:  # the cause first; further elements would add nothing to it
+        headline, numbers = diagnosis.text, [headline, *numbers[:1]]
     return Finding(
-        diagnosis.kind if diagnosis else kind,
-        _headline(found, criterion, actual),
+        diagnosis.kind if diagnosis else "not-identical" if criterion.bitwise else "value-mismatch",
+        headline,
         tensor=name,
-        details=(diagnosis.text, *details) if diagnosis else tuple(details),
-        hint=_MEANT,
+        details=(*numbers, *_enough(found, criterion, actual), *undiagnosed),
+        hint=_DIAGNOSED.get(diagnosis.kind, _MEANT) if diagnosis else _MEANT,
         severity=_severity(found),
         position=position,
     )

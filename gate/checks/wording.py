@@ -47,11 +47,6 @@ def rounded_up(value: float) -> str:
     return f"{float(shown):.3g}" if value <= float(shown) < math.inf else repr(value)
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 tensor`, `12 tensors`, `1,204 tensors`."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
 def share(part: int, whole: int) -> str:
     """A percentage that says 100 only when it is all, and 0 only when it is nothing."""
     if part == whole:

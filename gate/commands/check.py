@@ -1,58 +1,71 @@
 """`weight-gate check`: judge the weights that a manifest names, and report."""
 
 import argparse
+import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from gate.action import Runner
-from gate.errors import Interrupted, ReportError, UsageError
+from gate.commands.commenting import comment_on
+from gate.errors import GateError, Interrupted, ReportError, UnreadableError, UsageError
 from gate.manifest import load_manifest
-from gate.plan import plan
+from gate.plan import ModelPlan, plan
+from gate.references.interface import Sources
 from gate.reports.annotations import write_annotations
 from gate.reports.console import write_console
 from gate.reports.files import ReportFiles
-from gate.reports.outputs import github_outputs
 from gate.reports.progress import Progress
 from gate.run import Run, unusable
 from gate.runtime.settings import Settings
+from gate.selection import Selection, named, touched
 from gate.workspace import Workspace
+
+if TYPE_CHECKING:
+    from gate.requirements import Requirements
 
 
 def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> int:
     """Loads and plans, writes every report as "not run", judges, writes them again."""
     path = Path(options.manifest)
+    paths = _report_paths(options)
+    files = _report_files(options, host, paths)
     try:
+        _refuse_paths_in_use(paths, (), path)
         loaded = load_manifest(path)
         workspace = Workspace.of_manifest(path, options.root)
         plans = plan(loaded, workspace, datetime.now(UTC).date(), options.device)
-    except UsageError as error:
-        _report_unusable(error, options, host)
+        also = [options.requirements] if options.requirements else []
+        _refuse_paths_in_use(paths, [*(file for each in plans for file in each.inputs), *also], path)
+        selection = _selection(plans, workspace, options, host)
+        arguments = (*_roots(options.root), *_selected(options), *_allowances(options))
+        job = Run(
+            selection.plans,
+            workspace,
+            command=shlex.join(["weight-gate", "check", str(path), *arguments]),
+            manifest=str(path),
+            threads=options.threads,
+            settings=_settings(options, workspace),
+            requirements=_requirements(options, workspace),
+            sources=Sources(workspace, cache=options.cache or _cache(), event=host.event),
+            left_out=selection.left_out,
+        )
+    except _PathInUseError as error:
+        report_unusable(error, str(path), _report_files(options, host, {}))
         raise
-    job = Run(
-        plans,
-        workspace,
-        command=shlex.join(["weight-gate", "check", str(path), *_roots(options.root), *_allowances(options)]),
-        manifest=str(path),
-        threads=options.threads,
-        settings=_settings(options, workspace),
-    )
-    paths = _report_paths(options)
-    _refuse_paths_in_use(paths, job.inputs, path)
-    files = ReportFiles(paths, step_summary=host.step_summary)
+    except GateError as error:
+        report_unusable(error, str(path), files)
+        comment_on(unusable(error, str(path)), options, host, out, err)
+        raise
 
     def report() -> None:
         result = job.result
         write_console(result, out, color=options.color, reports={kind: str(at) for kind, at in paths.items()})
         if options.annotations == "always" or (options.annotations == "auto" and host.present):
             write_annotations(result, out)
-        if host.outputs:
-            junit = next((str(at) for kind, at in paths.items() if kind.startswith("junit")), None)
-            json_path = str(paths["json"]) if "json" in paths else None
-            _append(host.outputs, github_outputs(result, junit, json_path))
         files.write(result)
 
     files.write(job.result)
@@ -63,15 +76,14 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
         report()
         raise
     report()
+    comment_on(job.result, options, host, out, err)
     return job.result.exit_code
 
 
-def _report_unusable(error: UsageError, options: argparse.Namespace, host: Runner) -> None:
+def report_unusable(error: GateError, manifest: str, files: ReportFiles) -> None:
     """Red reports in the place of an earlier run's; what cannot be written does not hide the error itself."""
-    paths = _report_paths(options)
-    with suppress(ReportError, UsageError):
-        _refuse_paths_in_use(paths, (), Path(options.manifest))
-        ReportFiles(paths, step_summary=host.step_summary).write(unusable(error, str(options.manifest)))
+    with suppress(ReportError):
+        files.write(unusable(error, manifest))
 
 
 def _roots(roots: Sequence[Path]) -> Iterator[str]:
@@ -79,11 +91,42 @@ def _roots(roots: Sequence[Path]) -> Iterator[str]:
         yield from ("--root", str(root))
 
 
+def _selected(options: argparse.Namespace) -> Iterator[str]:
+    for name in options.models:
+        yield from ("--model", name)
+    if options.changed_since is not None:
+        yield from ("--changed-since", options.changed_since)
+
+
+def _selection(
+    plans: Sequence[ModelPlan], workspace: Workspace, options: argparse.Namespace, host: Runner
+) -> Selection:
+    """The models to judge, as the command line asks for them."""
+    taken = named(plans, options.models)
+    if options.changed_since is None:
+        return taken
+    from gate.git.changes import changes  # noqa: PLC0415 - only where it is asked for
+
+    of_all = [Path(options.manifest), *([options.requirements] if options.requirements else [])]
+    found = touched(taken.plans, changes(workspace.base, options.changed_since, host.event), workspace, of_all)
+    return Selection(found.plans, (*taken.left_out, *found.left_out))
+
+
 def _allowances(options: argparse.Namespace) -> Iterator[str]:
     if options.allow_code:
         yield "--allow-code"
+    if options.requirements:
+        yield from ("--requirements", str(options.requirements))
     if options.device:
         yield from ("--device", options.device)
+
+
+def _cache() -> Path | None:
+    """Where fetched references outlive a run (https://specifications.freedesktop.org/basedir-spec), with a home."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    with suppress(RuntimeError):
+        return (Path(named) if Path(named).is_absolute() else Path.home() / ".cache") / "weight-gate"
+    return None
 
 
 def _settings(options: argparse.Namespace, workspace: Workspace) -> Settings:
@@ -105,6 +148,23 @@ def _settings(options: argparse.Namespace, workspace: Workspace) -> Settings:
     )
 
 
+def _requirements(options: argparse.Namespace, workspace: Workspace) -> "Requirements | None":
+    """The packages that code of the repository needs; raises `UsageError`."""
+    if options.requirements is None:
+        return None
+    if not options.allow_code:
+        raise UsageError("--requirements names packages for code, which is not allowed", "say --allow-code too")
+    from gate.requirements import read_requirements  # noqa: PLC0415 - only where there are any
+
+    path, shown = options.requirements.absolute(), str(options.requirements)
+    workspace.locate(str(path))
+    try:
+        workspace.confine(path)
+    except UnreadableError as error:
+        raise UsageError(error.reason, error.hint) from error
+    return read_requirements(path, shown)
+
+
 def _report_paths(options: argparse.Namespace) -> dict[str, Path]:
     """Where each kind of report goes; the kinds are keys of `gate.reports.registry.REPORTS`."""
     junit = "junit-strict" if options.junit_dialect == "strict" else "junit"
@@ -115,20 +175,21 @@ def _report_paths(options: argparse.Namespace) -> dict[str, Path]:
     return {kind: path or options.reports / defaults[kind] for kind, path in named.items()}
 
 
+def _report_files(options: argparse.Namespace, host: Runner, paths: Mapping[str, Path]) -> ReportFiles:
+    summary = host.step_summary if options.step_summary == "auto" else None
+    return ReportFiles(paths, step_summary=summary, outputs=host.outputs)
+
+
+class _PathInUseError(UsageError):
+    """There is something that must not be written over, be it with an error."""
+
+
 def _refuse_paths_in_use(reports: Mapping[str, Path], inputs: Iterable[Path], manifest: Path) -> None:
     """A report must not lie on what is judged, nor on another report."""
     taken = {path.resolve(): "is read by this run" for path in (manifest, *inputs)}
     for kind, path in reports.items():
         if why := taken.get(path.resolve()):
-            raise UsageError(f"the {kind} report cannot be written to {path}, which {why}", "name another path for it")
+            raise _PathInUseError(
+                f"the {kind} report cannot be written to {path}, which {why}", "name another path for it"
+            )
         taken[path.resolve()] = f"is the {kind} report's"
-
-
-def _append(path: Path, text: str) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise ReportError(
-            f"the outputs could not be written to {path}: {error.strerror}", "see that GITHUB_OUTPUT names a file"
-        ) from error

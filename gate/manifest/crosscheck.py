@@ -20,6 +20,7 @@ Problem = tuple[Path, str]
 OF_THE_REFERENCE = ("close", "identical", "changed", "any", "new", "removed")
 SAYING = ("expect", "tolerance", "nan", "inf", "shape", "dtype", "values", *STATISTICS)
 _WAIVERS = "`expect: ignored`, `expect: any`, `nan: allowed`, `inf: allowed`, `tolerance`"
+_OF_A_REFERENCE: Mapping[str, tuple[str, ...]] = {"file": (), "git": ("path", "missing"), "url": ("sha256",)}
 _NOT_NEGATIVE = ("std", "norm", "sparsity")
 
 
@@ -162,12 +163,15 @@ def model_entry(said: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _of_one_file(said: Mapping[str, Any], weights: str) -> Iterator[Problem]:
-    reference = said.get("reference")
-    reference = posixpath.normpath(reference) if isinstance(reference, str) else None
+    kind, of_reference = source(said.get("reference"))
+    file = of_reference.get("file")
+    reference = posixpath.normpath(file) if isinstance(file, str) else None
     if is_glob(weights):
         for key, what in (("name", "is called by its own name"), ("digest", "has its own digest")):
             if key in said:
                 yield (key,), f"`weights` is a glob, and each file that matches {what}: remove one of the two"
+        if kind == "url":
+            yield ("reference",), "`weights` is a glob, and the digest of one file cannot be that of each: remove one"
         beside = posixpath.join(posixpath.dirname(posixpath.normpath(weights)), "{file}")
         same = reference == beside
     else:
@@ -194,6 +198,31 @@ def _needs_reference(said: Mapping[str, Any]) -> Iterator[Problem]:
                 ("tensors", index, "tolerance"),
                 "compares nothing: this model has neither a `reference` nor a rule with `values` or statistics",
             )
+
+
+def reference(said: Mapping[str, Any]) -> Iterator[Problem]:
+    """One source, and only keys of that source."""
+    sources = [key for key in _OF_A_REFERENCE if key in said]
+    if not sources:
+        yield (), f"names no source: give {listed(list(_OF_A_REFERENCE))}"
+        return
+    if len(sources) > 1:
+        yield (), f"has several sources: leave one of {listed(sources, 'and')}"
+        return
+    for source, keys in _OF_A_REFERENCE.items():
+        for key in keys:
+            if key in said and source != sources[0]:
+                yield (key,), f"{key} belongs to a reference from {source}"
+    if sources == ["url"] and "sha256" not in said:
+        yield (), "needs `sha256`: what lies at an address can change without a word"
+
+
+def source(reference: Any) -> tuple[str, Mapping[str, Any]]:
+    """Where a reference comes from, `file`, `git` or `url`, or nowhere, and what is said of it."""
+    if isinstance(reference, str):
+        return "file", {"file": reference}
+    said = keys_in(reference)
+    return next((key for key in _OF_A_REFERENCE if key in said), ""), said
 
 
 def manifest(said: Mapping[str, Any]) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ here over what was written, and pydantic's own run of them is left out.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gate.manifest.parts import REFERENCE, SHAPES, WORDS, homes, keys_of, part_at
+from gate.manifest.parts import SHAPES, WORDS, homes, keys_of, part_at
 from gate.manifest.text import Path, did_you_mean, found, listed, quoted
 from gate.manifest.yaml_nodes import Broken, Node
 from gate.manifest.yaml_scalars import boolean_advice, number_advice
@@ -62,7 +62,7 @@ def _cross(data: Any, path: Path) -> Iterator[tuple[Path, Path, str]]:
 
 
 def _in_words(error: Any, path: Path, value: Any, root: Node) -> str:
-    kind, key = error["type"], path[-1] if path else ""
+    kind = error["type"]
     if kind in _EXPECTED:
         return f"expected {_EXPECTED[kind]}, found {found(value)}{_advice(root, path)}"
     if kind == "extra_forbidden":
@@ -72,7 +72,7 @@ def _in_words(error: Any, path: Path, value: Any, root: Node) -> str:
     if kind == "literal_error":
         return _word(_last_key(path), value, root, path)
     if kind == "string_type":
-        return _text(key, value, root, path)
+        return _text(value, root, path)
     if kind == "tuple_type":
         return f"expected a list, found {found(value)}{_brackets(path, value)}"
     return _rest(error, path, value, root)
@@ -107,15 +107,13 @@ def _ours(reason: str, root: Node, path: Path) -> str:
     return f"{reason}{_advice(root, path)}" if path[-1:] in _OR_FALSE and reason.startswith("expected") else reason
 
 
-def _text(key: Any, value: Any, root: Node, path: Path) -> str:
-    if key == "reference" and isinstance(value, Mapping):
-        return REFERENCE
+def _text(value: Any, root: Node, path: Path) -> str:
     return f"expected a text, found {found(value)}{_quotes(root, path)}"
 
 
 def _word(key: str, value: Any, root: Node, path: Path) -> str:
     words = WORDS.get(key, ())
-    if key in ("nan", "inf") and isinstance(value, bool):
+    if key in ("nan", "inf", "missing") and isinstance(value, bool):
         return f"expected allowed or forbidden, found {found(value)}: write {'allowed' if value else 'forbidden'}"
     near = did_you_mean(value, words) if isinstance(value, str) else _quotes(root, path)
     if near and key == "dtype":

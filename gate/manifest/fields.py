@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -179,7 +180,8 @@ _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git[:+@]|(HEAD|origin)[:/~^
 def _reference(text: str) -> str:
     _line(text)
     if _ELSEWHERE.match(text):
-        raise mistake(f"{quoted(text)} is no file: references from git or a URL are not in this version of weight-gate")
+        instead = "{url: …, sha256: …}" if "://" in text else "{git: …}, like {git: origin/main}"
+        raise mistake(f"{quoted(text)} is no file: write {instead}")
     if "*" in text or "?" in text:
         raise mistake("a reference names one file, not a glob: {file} and {stem} stand for the name of the weight file")
     for place in _PLACEHOLDER.finditer(text):
@@ -187,6 +189,66 @@ def _reference(text: str) -> str:
             known = listed(["{" + name + "}" for name in PLACEHOLDERS], "and")
             raise mistake(f"unknown placeholder {quoted(place[0])}: known are {known}; a brace itself is written twice")
     return text
+
+
+_GIT_REF = re.compile(r"(?!-)(?!.*(?:\.\.|@\{))[^\s:?*\[\\~^]+(?:[~^][0-9]*)*(?:\^\{(?:commit)?\})?")
+
+
+def _git_ref(text: str) -> str:
+    _line(text)
+    if _GIT_REF.fullmatch(text):
+        return text
+    raise mistake(f"{quoted(text)} names no commit: {_git_advice(text)}")
+
+
+def _git_advice(text: str) -> str:
+    if ":" in text and not text.startswith(":"):
+        return "the commit alone, and the file under `path`"
+    if ".." in text:
+        return "one commit, not a range"
+    if "@{" in text:
+        return "what a log of this machine alone knows is another one elsewhere"
+    return "give a branch, a tag or a commit, like origin/main, v1.2 or HEAD~1"
+
+
+URL_SCHEMES = ("https", "s3", "gs", "gcs")
+_URL = re.compile(r"([a-z][a-z0-9+.-]*)://[!-~]+")
+_ONE_OF_SEVERAL = re.compile(
+    r"(?:\.index|\.meta|\.data-\d{5,}-of-\d{5,}|saved_model\.pb(?:txt)?|\.weights\.json|_\d{5}\.weights\.h5)$"
+)
+
+
+def _url(text: str) -> str:
+    _line(text)
+    address = quoted(re.split("[?#]", text)[0])  # what follows may be a signature
+    written = _URL.fullmatch(text)
+    try:
+        parts = urlsplit(text)
+        reached = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        reached = False
+    if not written or not reached:
+        raise mistake(f"expected an address like https://host/golden.keras, found {address}")
+    if written[1] == "http":
+        raise mistake("http is not encrypted: give an https address")
+    if written[1] not in URL_SCHEMES:
+        raise mistake(f"expected an address of https, s3 or gs, found {address}: fetch it in a step before the gate")
+    if "@" in parts.netloc:
+        raise mistake("an address with a user's name or password would be shown in reports: leave that out")
+    name = unquote(parts.path.rpartition("/")[2])
+    if not name:
+        raise mistake(f"{address} names no file: a reference from an address is one file")
+    if _ONE_OF_SEVERAL.search(name):
+        raise mistake(f"{address} is one of several files: fetch all in a step before the gate, and give their path")
+    if written[1] != "https" and (parts.query or parts.fragment):
+        raise mistake(f"an address of {written[1]} is a bucket and a key, with nothing after it: the digest says which")
+    return text
+
+
+def _sha256(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise mistake(f"expected the 64 hexadecimal digits of the file's SHA-256, found {quoted(text)}")
+    return text.lower()
 
 
 def fill_placeholders(text: str, file: str, stem: str) -> str:
@@ -219,7 +281,7 @@ def _code_advice(text: str) -> str:
     if text.endswith(".py"):
         return ": say which function of the file"
     path, colon, _ = text.rpartition(":")
-    if colon and path and "/" not in path and not path.endswith(".py"):
+    if colon and path.isprintable() and path and "/" not in path and not path.endswith(".py"):
         return f": the file itself, {path.replace('.', '/')}.py, not a module's name"
     return ""
 
@@ -306,6 +368,11 @@ Sentence = Annotated[str, AfterValidator(_sentence), Field(json_schema_extra={"m
 Glob = Annotated[str, AfterValidator(_glob), Field(json_schema_extra={"minLength": 1})]
 Regex = Annotated[str, AfterValidator(_regex), Field(json_schema_extra={"minLength": 1, "format": "regex"})]
 ReferencePath = Annotated[str, AfterValidator(_reference), Field(json_schema_extra={"minLength": 1})]
+GitRef = Annotated[str, AfterValidator(_git_ref), Field(json_schema_extra={"pattern": f"^{_GIT_REF.pattern}$"})]
+Url = Annotated[
+    str, AfterValidator(_url), Field(json_schema_extra={"pattern": f"^({'|'.join(URL_SCHEMES)})://[^\\s]*[^\\s/]$"})
+]
+Sha256 = Annotated[str, AfterValidator(_sha256), Field(json_schema_extra={"pattern": "^[0-9a-fA-F]{64}$"})]
 Digest = Annotated[str, AfterValidator(_digest), Field(json_schema_extra={"pattern": "^sha256:[0-9a-fA-F]{64}$"})]
 Day = Annotated[
     date,

@@ -21,6 +21,10 @@ _SAID_TWICE: dict[str, Any] = {
     },
     "StatisticThreshold": {"minProperties": 1},
     "Statistics": {"minProperties": 1},
+    "ReferenceEntry": {
+        "oneOf": [{"required": [key]} for key in ("file", "git", "url")],
+        "dependencies": {"path": ["git"], "missing": ["git"], "sha256": ["url"], "url": ["sha256"]},
+    },
     "TensorRule": {
         "anyOf": [{"required": [key]} for key in SAYING],
         "dependencies": {"until": ["reason"]},
@@ -97,6 +101,12 @@ _SAID_TWICE: dict[str, Any] = {
 }
 # Bounds that every number meets.
 _NEVER_MISSED = (("AgreementEntry", "at_least", 0), ("CosineEntry", "at_least", -1), ("QuantileEntry", "q", 0))
+# What may be written instead of the mapping.
+_SHORT: dict[str, Any] = {
+    "StatisticExpectation": {"type": "number"},
+    "StatisticThreshold": {"type": "number", "minimum": 0},
+    "ReferenceEntry": {"type": "string", "minLength": 1},
+}
 _VALUES: dict[str, Any] = {
     "description": "A number, a boolean or a text, or nested lists of one kind of them, all of one length per level.",
     "anyOf": [
@@ -114,11 +124,10 @@ def schema() -> dict[str, Any]:
         definitions[name].update(more)
     for name, key, bound in _NEVER_MISSED:
         definitions[name]["properties"][key]["exclusiveMinimum"] = bound
-    for name in ("StatisticExpectation", "StatisticThreshold"):
+    for name, short in _SHORT.items():
         mapping = definitions[name]
         description = mapping.pop("description")
-        number = {"type": "number", "minimum": 0} if name == "StatisticThreshold" else {"type": "number"}
-        definitions[name] = {"description": description, "anyOf": [number, mapping]}
+        definitions[name] = {"description": description, "anyOf": [short, mapping]}
     definitions["Values"] = _VALUES
     definitions["ModelEntry"]["properties"]["roundtrip"]["anyOf"][1]["uniqueItems"] = True
     definitions["PredictionEntry"]["properties"]["outputs"]["uniqueItems"] = True

@@ -25,13 +25,11 @@ from gate.manifest.fields import (
     KnownDType,
     NotNegative,
     One,
-    ReferencePath,
     Regex,
     RoundtripFormat,
     Sentence,
     Shape,
     Text,
-    fill_placeholders,
     split_code,
 )
 from gate.manifest.loading import (
@@ -47,6 +45,7 @@ from gate.manifest.loading import (
     WaiveEntry,
 )
 from gate.manifest.part import Part, ToleranceEntry
+from gate.manifest.references import ReferenceEntry
 from gate.manifest.text import Path
 
 __all__ = [
@@ -64,6 +63,7 @@ __all__ = [
     "Part",
     "PredictionEntry",
     "QuantileEntry",
+    "ReferenceEntry",
     "RestoreEntry",
     "StatisticExpectation",
     "StatisticThreshold",
@@ -227,10 +227,10 @@ class ModelEntry(Part):
     name: Text | None = Field(
         None, description="What reports call it; by default the file's name up to its first dot. Not with a glob."
     )
-    reference: ReferencePath | None = Field(
+    reference: ReferenceEntry | None = Field(
         None,
-        description="The file to compare with. {file} stands for the name of the weight file, {stem} for that name "
-        "up to its first dot. Without a reference, values are compared with nothing but what `tensors` says.",
+        description="What to compare with: a file, {git: …} or {url: …, sha256: …}. Without a reference, values are "
+        "compared with nothing but what `tensors` says.",
     )
     digest: Digest | None = Field(None, description="The weight file's SHA-256, as sha256:… Not with a glob.")
     names: tuple[NameRule, ...] = Field(
@@ -294,12 +294,12 @@ class ModelEntry(Part):
         """What reports call the model of `file`, one of the files that `weights` stands for."""
         return self.name or crosscheck.stem(file or self.weights)
 
-    def reference_for(self, file: str | None = None) -> str | None:
+    def reference_for(self, file: str | None = None) -> ReferenceEntry | None:
         """`reference` with its placeholders filled in for `file`, one of the files that `weights` stands for."""
         if self.reference is None:
             return None
         path = posixpath.normpath(file or self.weights)
-        return fill_placeholders(self.reference, posixpath.basename(path), crosscheck.stem(path))
+        return self.reference.named(posixpath.basename(path), crosscheck.stem(path))
 
     def hooks(self) -> Iterator[tuple[Path, str]]:
         """The project's own code that this model asks for: where below the model it stands, and what is written."""
@@ -312,7 +312,12 @@ class ModelEntry(Part):
                 yield ("predictions", index, "metric", "code"), prediction.metric.code
 
     def paths(self) -> Iterator[tuple[Path, str]]:
-        """The files beside `weights` and `reference`: where below the model each stands, and its path as written."""
+        """The files beside `weights`: where below the model each stands, and its path as written."""
+        reference = self.reference_for()
+        if reference is not None and reference.file is not None:
+            yield ("reference",), reference.file
+        if reference is not None and reference.path is not None:
+            yield ("reference", "path"), reference.path
         if self.architecture:
             for key, path in (("keras", self.architecture.keras), ("json", self.architecture.json_)):
                 if path is not None:

@@ -1,4 +1,4 @@
-"""Which part of a manifest stands where, what it looks like in words, and what is to come and is not there yet."""
+"""Which part of a manifest stands where, and what it looks like in words."""
 
 from typing import get_args
 
@@ -30,6 +30,7 @@ from gate.manifest.model import (
     Manifest,
     ModelEntry,
     NameRule,
+    ReferenceEntry,
     StatisticExpectation,
     Statistics,
     StatisticThreshold,
@@ -44,6 +45,7 @@ PARTS: dict[Path, type[Part]] = {
     ("defaults",): Defaults,
     ("defaults", "tolerance"): ToleranceEntry,
     ("models", 0): ModelEntry,
+    ("models", 0, "reference"): ReferenceEntry,
     ("models", 0, "names", 0): NameRule,
     ("models", 0, "groups"): Groups,
     ("models", 0, "tensors", 0): TensorRule,
@@ -64,18 +66,13 @@ PARTS: dict[Path, type[Part]] = {
     ("models", 0, "predictions", 0, "metric"): MetricEntry,
 }
 
-# What the format is to have and this version cannot do.
-REFERENCE = (
-    "this version of weight-gate reads a reference from a path only, not from git, a lock or a URL: "
-    "fetch the file before the gate runs, and give its path"
-)
-
 SHAPES: dict[type[Part], str] = {
     Manifest: "a mapping of version, defaults, models",
     Defaults: "a mapping of tolerance, device",
     ToleranceEntry: "{rtol: …, atol: …}",
     StatisticExpectation: "a number, or a mapping of value, rtol, atol, at_least, at_most",
     StatisticThreshold: "a number, or a mapping of rtol, atol",
+    ReferenceEntry: "a file, {git: …}, or {url: …, sha256: …}",
     NameRule: "{from: …, to: …}",
     Groups: "a mapping of optimizer, metrics, rng",
     ModelEntry: "a mapping with weights",
@@ -96,6 +93,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "expect": get_args(Expectation),
     "nan": get_args(Allowance),
     "inf": get_args(Allowance),
+    "missing": get_args(Allowance),
     "dtype": DTYPES,
     "optimizer": get_args(GroupMode),
     "metrics": get_args(GroupMode),

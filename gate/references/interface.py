@@ -1,10 +1,47 @@
-"""The seam of all references: what a manifest asks to compare with, and how its tensors are had."""
+"""The seam of all references: what a manifest asks to compare with, and how it is had as a file on this machine."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 
-from gate.tensors.weightset import WeightSet
+from gate.action import Event
 from gate.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where references may come from in a run, and what they may use.
+
+    `scratch` is a folder for files that are gone after the run; `cache` is one for files that outlive it, made when it
+    is needed; `event` is what started the runner's job.
+    """
+
+    workspace: Workspace
+    scratch: Path = field(default_factory=lambda: Path(gettempdir()))
+    cache: Path | None = None
+    event: Event | None = None
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A reference on this machine.
+
+    `path` is what is read, `shown` what reports call it, `workspace` what the files that it leads to have to stay in;
+    `notes` say where it comes from.
+    """
+
+    path: Path
+    shown: str
+    workspace: Workspace
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Missing:
+    """There is no reference, and the manifest allows that; `reason` says why."""
+
+    reason: str
 
 
 class Reference(ABC):
@@ -13,8 +50,8 @@ class Reference(ABC):
     @property
     @abstractmethod
     def shown(self) -> str:
-        """What reports call it."""
+        """What reports call it, as long as it is not fetched."""
 
     @abstractmethod
-    def open(self, workspace: Workspace, scratch: Path | None = None) -> WeightSet:
-        """Its tensors; raises an `UnreadableError` that says what is wrong with the reference."""
+    def fetch(self, sources: Sources) -> Fetched | Missing:
+        """Get it; raises a `GateError` that says what is wrong, and never gives another file than the one asked for."""

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gate.formats import open_weights
-from gate.references.interface import Reference
-from gate.tensors.weightset import WeightSet
-from gate.workspace import Workspace
+from gate.references.interface import Fetched, Reference, Sources
+from gate.references.lfs import from_clone, has_pointers
 
 
 @dataclass(frozen=True)
@@ -20,5 +18,7 @@ class PathReference(Reference):
     def shown(self) -> str:
         return self.written
 
-    def open(self, workspace: Workspace, scratch: Path | None = None) -> WeightSet:  # noqa: ARG002
-        return open_weights(workspace.confine(self.path), shown=self.written)
+    def fetch(self, sources: Sources) -> Fetched:
+        sources.workspace.confine(self.path)
+        kept = from_clone(self.path, self.written, sources) if has_pointers(self.path) else None
+        return kept or Fetched(self.path, self.written, sources.workspace)

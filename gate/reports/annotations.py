@@ -14,8 +14,9 @@ from gate.reports.entry import Entry, entries, ranks
 from gate.reports.escaping import command_data, command_property, plain, visible
 from gate.reports.fold import Fold, severity
 from gate.reports.stream import emit
-from gate.reports.wording import RED, complete, findings, plural, story, title, where
+from gate.reports.wording import RED, complete, findings, story, title, where
 from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
+from gate.wording import counted
 
 MOST = 10
 _CROWD = 5  # more of one check and kind are told in fewer
@@ -42,10 +43,12 @@ def annotations(run: RunResult) -> str:
     errors = [each for each in found if each.check.outcome in RED]
     errors.sort(key=lambda each: (_ORDER.index(each.check.outcome), each.rank, -severity(each.entry.worst)))
     waived = [each for each in found if each.check.outcome is Outcome.WAIVED]
-    notes = [(model, note) for model in run.models for note in model.notes]
+    notes = [(model.name, model.position, note) for model in run.models for note in model.notes]
+    if run.left_out:  # one for them all: a warning for each would hide those that matter
+        notes.insert(0, ("weight-gate", None, f"left out: {', '.join(left.name for left in run.left_out)}"))
     lines = [_finding(run, each, "error") for each in errors[:MOST]]
     lines += [_finding(run, each, "warning") for each in waived[:MOST]]
-    lines += [_command("notice", model.position, model.name, [note]) for model, note in notes[: MOST - 1]]
+    lines += [_command("notice", position, name, [note]) for name, position, note in notes[: MOST - 1]]
     left = sum(each.entry.count for each in errors[MOST:] + waived[MOST:]) + len(notes[MOST - 1 :])
     if left:
         lines.append(_command("notice", None, "weight-gate", [f"{left:,} more findings: see summary"]))
@@ -61,6 +64,11 @@ def error_annotation(error: GateError) -> str:
     """The command for an error that came before any run: a manifest that cannot be used, say."""
     lines = [error.reason, f"What to do: {error.hint}"] if error.hint else [error.reason]
     return _command("error", error.position, "weight-gate", lines) + "\n"
+
+
+def warning_annotation(error: GateError) -> str:
+    """The command for what went wrong and has no part in the verdict."""
+    return _command("warning", error.position, "weight-gate", [error.reason, f"What to do: {error.hint}"]) + "\n"
 
 
 def _found(run: RunResult) -> Iterator[_Found]:
@@ -81,7 +89,7 @@ def _without_a_finding(checks: list[CheckResult]) -> Finding:
     """One for the checks of a model that ended alike and found nothing: not reached, or not made."""
     names = ", ".join(check.check for check in checks)
     if checks[0].outcome is Outcome.NOT_RUN:
-        return Finding("not-run", f"{plural(len(checks), 'check')} not reached: {names}")
+        return Finding("not-run", f"{counted(len(checks), 'check')} not reached: {names}")
     (found,) = findings(checks[0])
     return found if len(checks) == 1 else Finding(found.kind, f"{names}: {found.reason}")
 

@@ -27,12 +27,13 @@ from gate.reports.wording import (
     findings,
     headline,
     outline,
-    plural,
     story,
     title,
     unsaid,
+    with_left_out,
 )
 from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult
+from gate.wording import counted
 
 MOST_ENTRIES = 10  # of one check
 _MOST_LINES = 12  # of one finding
@@ -53,6 +54,7 @@ _VERDICT_STYLES = {
     Conclusion.SUCCESS: "bold green",
     Conclusion.FAILURE: "bold red",
     Conclusion.NOTHING_CHECKED: "bold red",
+    Conclusion.NOTHING_TO_CHECK: "bold green",
     Conclusion.ERROR: "bold magenta",
     Conclusion.NOT_RUN: "bold yellow",
 }
@@ -71,7 +73,7 @@ def write_console(
     page = _Page(width or _width(stream))
     _verdict(page, run)
     page.line()
-    for model in complete(run):
+    for model in with_left_out(run):
         _model(page, model)
         page.line()
     _closing(page, run, reports or {})
@@ -212,7 +214,7 @@ def _entry(page: _Page, each: Entry, check: CheckResult) -> None:
     for line in lines[:_MOST_LINES]:
         page.paragraph("", line, indent=8)
     if len(lines) > _MOST_LINES:
-        page.line((f"        {plural(len(lines) - _MOST_LINES, 'more line')}, see the JSON report", "dim"))
+        page.line((f"        {counted(len(lines) - _MOST_LINES, 'more line')}, see the JSON report", "dim"))
 
 
 def _closing(page: _Page, run: RunResult, reports: Mapping[str, str]) -> None:

@@ -43,6 +43,11 @@ def harmless(text: str) -> str:
     return text.replace("::", r":\x3a").replace("##", r"#\x23")
 
 
+def json_text(document: str) -> str:
+    r"""A JSON document in ASCII that says the same and holds no mark of a command: only its strings can have one."""
+    return document.replace("::", r":\u003a").replace("##", r"#\u0023")
+
+
 def plain(text: str) -> str:
     """For consoles and logs: visible, on one line, and never a workflow command."""
     return harmless(visible(text))

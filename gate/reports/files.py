@@ -11,28 +11,33 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gate.errors import ReportError
+from gate.ownership import give_to_owner_of
+from gate.reports.outputs import github_outputs
 from gate.reports.registry import REPORTS, Report
 from gate.reports.summary import LIMIT, summary
-from gate.results import RunResult
+from gate.results import Conclusion, RunResult
 
 _NO_REPORTS_IN = (Path("/dev"), Path("/proc"), Path("/sys"))
 
 
 class ReportFiles:
-    """The files of one run: `paths` by kind of report (`REPORTS`), and the runner's step summary.
+    """The files of one run: `paths` by kind of report (`REPORTS`), and the runner's, for step summary and outputs.
 
-    The step summary may hold text of earlier writers: only the block that this object wrote is ever replaced.
+    The step summary may hold text of earlier writers: only the block that this object wrote is ever replaced. Outputs
+    are added, and the runner believes the last of a name: they come after the files that they speak of.
     """
 
     def __init__(
         self,
         paths: Mapping[str, Path | str],
         step_summary: Path | str | None = None,
+        outputs: Path | str | None = None,
         reports: Mapping[str, Report] = REPORTS,
     ) -> None:
         self.paths = {kind: Path(path) for kind, path in paths.items()}
         self._reports = reports
         self._step = _StepSummary(Path(step_summary)) if step_summary else None
+        self._outputs = Path(outputs) if outputs else None
 
     def write(self, run: RunResult) -> None:
         """Write every report, then raise a `ReportError` when one could not be written."""
@@ -45,6 +50,11 @@ class ReportFiles:
         if self._step:
             try:
                 self._step.write(run)
+            except ReportError as error:
+                problems.append(error)
+        if self._outputs:
+            try:
+                _append(self._outputs, github_outputs(run, self.paths, Conclusion.ERROR if problems else None))
             except ReportError as error:
                 problems.append(error)
         if problems:
@@ -89,7 +99,7 @@ def _make_folder(folder: Path) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(exist_ok=True)
-        _give_to_owner_of(each.parent, each)
+        give_to_owner_of(each.parent, each)
 
 
 def _write_new(path: Path, data: bytes) -> None:
@@ -98,15 +108,7 @@ def _write_new(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    _give_to_owner_of(path.parent, path)
-
-
-def _give_to_owner_of(folder: Path, path: Path) -> None:
-    if os.geteuid() != 0:
-        return
-    owner = folder.stat()
-    with contextlib.suppress(OSError):  # without CAP_CHOWN the file stays root's; it is still a report
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    give_to_owner_of(path.parent, path)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -116,6 +118,14 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 class _StepSummary:

@@ -4,14 +4,15 @@ import json
 import math
 
 from gate.position import Position
-from gate.results import CheckResult, Coverage, Finding, ModelResult, RunResult, Step
+from gate.reports.escaping import json_text
+from gate.results import CheckResult, Coverage, Finding, LeftOut, ModelResult, RunResult, Step
 
 SCHEMA_VERSION = 1
 
 
 def json_report(run: RunResult) -> str:
     r"""The run as JSON, in ASCII: a lone surrogate in a name survives as `\ud800`."""
-    return json.dumps(_run(run), ensure_ascii=True, allow_nan=False, indent=2) + "\n"
+    return json_text(json.dumps(_run(run), ensure_ascii=True, allow_nan=False, indent=2)) + "\n"
 
 
 def _run(run: RunResult) -> dict[str, object]:
@@ -29,6 +30,17 @@ def _run(run: RunResult) -> dict[str, object]:
         "manifest": run.manifest,
         "environment": dict(sorted(run.environment.items())),
         "models": [_model(model) for model in run.models],
+        "left_out": [_left_out(left) for left in run.left_out],
+    }
+
+
+def _left_out(left: LeftOut) -> dict[str, object]:
+    return {
+        "name": left.name,
+        "weights": left.weights,
+        "reason": left.reason,
+        "untouched": left.untouched,
+        "position": _position(left.position),
     }
 
 

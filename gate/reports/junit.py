@@ -15,7 +15,7 @@ import junit_xml as library
 from gate.reports.entry import advised, entries, pick
 from gate.reports.escaping import xml, xml_token
 from gate.reports.loading import loaded_with, merged, stepwise
-from gate.reports.wording import complete, coverage, findings, headline, outline, story, title, unsaid
+from gate.reports.wording import coverage, findings, headline, outline, story, title, unsaid, with_left_out
 from gate.results import CheckResult, ModelResult, Outcome, RunResult
 
 Dialect = Literal["extended", "strict"]
@@ -32,7 +32,7 @@ def junit_xml(run: RunResult, dialect: Dialect = "extended") -> str:
     """
     root = ET.Element("testsuites")
     names = _Unique()
-    for number, model in enumerate(complete(run)):
+    for number, model in enumerate(with_left_out(run)):
         root.append(_suite(run, model, number, names(model.name, model.weights), dialect))
     if dialect == "extended":
         root.set("name", "weight-gate")

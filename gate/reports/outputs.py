@@ -1,17 +1,26 @@
 """The outputs of the GitHub step, as lines for the file that `GITHUB_OUTPUT` names."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from gate.reports.escaping import visible
-from gate.results import RunResult
+from gate.results import Conclusion, RunResult
+
+_PATHS = {"junit": "junit-path", "junit-strict": "junit-path", "json": "json-path", "summary": "summary-path"}
 
 
-def github_outputs(run: RunResult, junit_path: str | None = None, json_path: str | None = None) -> str:
-    """`conclusion`, the two counts and the two paths, each between delimiters that its value does not hold."""
+def github_outputs(run: RunResult, paths: Mapping[str, Path | str], conclusion: Conclusion | None = None) -> str:
+    """`conclusion`, two counts, and where the reports of each kind are, by `paths`; empty for one that is nowhere.
+
+    Each stands between delimiters that its value does not hold. `conclusion` beats the run's: a verdict whose reports
+    could not be written is none.
+    """
     values = {
-        "conclusion": str(run.conclusion),
+        "conclusion": str(conclusion or run.conclusion),
         "checked-count": str(run.checked_count),
         "failed-count": str(run.failed_count),
-        "junit-path": junit_path or "",
-        "json-path": json_path or "",
+        **dict.fromkeys(_PATHS.values(), ""),
+        **{_PATHS[kind]: str(path) for kind, path in paths.items()},
     }
     return "".join(_output(name, _encodable(value)) for name, value in values.items())
 

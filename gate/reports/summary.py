@@ -12,7 +12,6 @@ from gate.reports.escaping import code, fenced, markdown
 from gate.reports.loading import loaded_with, memory, merged
 from gate.reports.wording import (
     RED,
-    complete,
     coverage,
     crop,
     duration,
@@ -20,13 +19,14 @@ from gate.reports.wording import (
     headline,
     labels,
     outline,
-    plural,
     rank,
     speaker,
     story,
     tally,
+    with_left_out,
 )
 from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult, Step
+from gate.wording import counted
 
 LIMIT = 1024 * 1024 - 16 * 1024  # the runner rewrites line ends and masks secrets, which may add some bytes
 
@@ -40,7 +40,12 @@ _MARKS = {
     Outcome.WAIVED: "⏭️",
     Outcome.NOT_RUN: "⏸️",
 }
-_VERDICT_MARKS = {Conclusion.SUCCESS: "✅", Conclusion.FAILURE: "❌", Conclusion.NOT_RUN: "⏸️"}
+_VERDICT_MARKS = {
+    Conclusion.SUCCESS: "✅",
+    Conclusion.FAILURE: "❌",
+    Conclusion.NOTHING_TO_CHECK: "⏭️",
+    Conclusion.NOT_RUN: "⏸️",
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class _Section:
 
 def summary(run: RunResult, limit: int = LIMIT) -> str:
     """The summary in at most `limit` bytes of UTF-8."""
-    models = sorted(complete(run), key=rank)
+    models = sorted(with_left_out(run), key=rank)
     text = f"## {_VERDICT_MARKS.get(run.conclusion, '⛔')} weight-gate: {markdown(headline(run))}\n\n"
     if _size(text) > limit:
         return ""
@@ -87,7 +92,7 @@ def _size(text: str) -> int:
 
 
 def _left_out(missing: int, parts: int) -> str:
-    what = f"{plural(missing, 'finding')}" if missing else plural(parts, "line")
+    what = f"{counted(missing, 'finding')}" if missing else counted(parts, "line")
     return f"**{what} left out here for their length: see the JSON report.**\n\n"
 
 
@@ -119,7 +124,7 @@ def _sections(run: RunResult, models: Sequence[ModelResult]) -> Iterator[_Sectio
         for check in model.checks
         if check.outcome is Outcome.PASSED
     ]
-    heading = f"<details><summary>{plural(len(passes), 'check')} passed</summary>\n\n"
+    heading = f"<details><summary>{counted(len(passes), 'check')} passed</summary>\n\n"
     yield _Section(heading, passes, "\n</details>\n\n")
     yield _steps(models)
     environment = {"weight-gate": run.version, "manifest": run.manifest or "none", "started": run.started}
@@ -129,7 +134,7 @@ def _sections(run: RunResult, models: Sequence[ModelResult]) -> Iterator[_Sectio
 
 
 def _table(models: Sequence[ModelResult]) -> _Section:
-    head = "| Model | Weights | Verdict | What | Compared |\n| --- | --- | --- | --- | --- |\n"
+    head = "| Model | Weights | Verdict | Checks | Compared |\n| --- | --- | --- | --- | --- |\n"
     return _Section(head, [_Item(_row(model)) for model in models])
 
 
@@ -140,19 +145,29 @@ def _row(model: ModelResult) -> str:
         _short_code(model.name),
         _short_code(model.weights) if model.weights else "",
         f"{_MARKS[model.outcome]} {model.outcome}",
-        what or plural(len(model.checks), "check"),
+        what or counted(len(model.checks), "check"),
         markdown(coverage(model)),
     ]
     return f"| {' | '.join(cells)} |\n"
 
 
 def _details(model: ModelResult, check: CheckResult) -> _Section:
-    head = f"### {_MARKS[check.outcome]} {_short_code(model.name)} {markdown(check.check)}: {check.outcome}\n\n"
+    title = f"{_MARKS[check.outcome]} {_short_code(model.name)} {markdown(check.check)}: {check.outcome}"
+    if not check.findings:
+        return _Section(f"**{title}**\\\n", [_Item("\\\n".join(_wordless(check)) + "\n", 1)])
+    head = f"### {title}\n\n"
     found = findings(check)
     if len(found) > 1 or outline(check) != found[0].reason:
         head += f"{_short(outline(check))}\n\n"
     told = advised(entries(found, _CROWD), check.position)
     return _Section(head, [item for advice in told for item in _items(advice)])
+
+
+def _wordless(check: CheckResult) -> Iterator[str]:
+    """What is said of a check that found nothing of its own: it was not reached, or repeats what another one found."""
+    yield _short(outline(check))
+    if check.position and check.outcome is not Outcome.NOT_RUN:
+        yield f"asked for at {_short_code(str(check.position))}"
 
 
 def _items(advice: Advice) -> Iterator[_Item]:
@@ -170,16 +185,19 @@ def _items(advice: Advice) -> Iterator[_Item]:
 def _entry(each: Entry, advice: Sequence[str]) -> str:
     worst = each.worst
     lines = [_short(line) for line in story(each)]
+    cause = f"**{_short(worst.reason.strip())}**"
     if which := speaker(each):
-        lines[0] = f"{which}: {_short_code(worst.tensor or '')}: {_short(worst.reason)}"
+        lines[0] = f"{which}: {_short_code(worst.tensor or '')}: {cause}"
+    elif each.names:
+        lines[0] = cause
     if not each.names:
-        first = _short(worst.reason)
+        first = cause
     else:
         shown, left = labels(each, _NAME if len(each.names) == 1 else _NAMES)
         first = ", ".join(code(name) for name in shown) + (f", and {left:,} more" if left else "")
         first += f" ({told})" if (told := tally(each)) else ""
     if len(lines) > _LINES:
-        lines[_LINES:] = [f"{plural(len(lines) - _LINES, 'more line')}, see the JSON report"]
+        lines[_LINES:] = [f"{counted(len(lines) - _LINES, 'more line')}, see the JSON report"]
     return "\\\n  ".join([f"- {first}", *lines, *advice]) + "\n"
 
 

@@ -11,14 +11,17 @@ from gate.position import Position
 from gate.reports.entry import Entry
 from gate.reports.fold import Fold
 from gate.results import CheckResult, Conclusion, Finding, ModelResult, Outcome, RunResult
+from gate.wording import counted
 
 NOTHING = "nothing-checked"
+LEFT_OUT = "left-out"
 RED = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.NOT_RUN})
 
 VERDICTS = {
     Conclusion.SUCCESS: "PASSED",
     Conclusion.FAILURE: "FAILED",
     Conclusion.NOTHING_CHECKED: "NOTHING CHECKED",
+    Conclusion.NOTHING_TO_CHECK: "NOTHING TO CHECK",
     Conclusion.ERROR: "ERROR",
     Conclusion.NOT_RUN: "NOT RUN",
 }
@@ -29,11 +32,6 @@ _SAID = {
     Outcome.NOT_RUN: "not reached",
     Outcome.WAIVED: "waived",
 }
-
-
-def plural(count: int, word: str) -> str:
-    """`1 check`, `1,234 checks`."""
-    return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
 def crop(text: str, limit: int) -> str:
@@ -59,8 +57,11 @@ def duration(seconds: float) -> str:
 def complete(run: RunResult) -> tuple[ModelResult, ...]:
     """The run's models, with an errored check added wherever nothing was checked and nothing else says so.
 
-    The exit code is 0 exactly when no check in here is red; a run without models gets one that stands for it.
+    The exit code is 0 exactly when no check in here is red; a run without models gets one that stands for it, unless
+    all were left out for a reason.
     """
+    if run.conclusion is Conclusion.NOTHING_TO_CHECK:
+        return ()
     if not run.models:
         return (ModelResult(name="no model", weights="", checks=(_nothing(None),)),)
     return tuple(
@@ -69,6 +70,20 @@ def complete(run: RunResult) -> tuple[ModelResult, ...]:
         else model
         for model in run.models
     )
+
+
+def with_left_out(run: RunResult) -> tuple[ModelResult, ...]:
+    """The same, and after them the models that were left out, each with a waived check that says why."""
+    left = (
+        ModelResult(
+            left.name,
+            left.weights,
+            checks=(CheckResult(LEFT_OUT, Outcome.WAIVED, f"left out: {left.reason}", position=left.position),),
+            position=left.position,
+        )
+        for left in run.left_out
+    )
+    return (*complete(run), *left)
 
 
 def _nothing(model: ModelResult | None) -> CheckResult:
@@ -105,12 +120,16 @@ def headline(run: RunResult) -> str:
     word = VERDICTS[run.conclusion]
     counts = [(sum(check.outcome is outcome for check in run.checks), said) for outcome, said in _SAID.items()]
     told = [f"{count:,} {said}" for count, said in counts if count]
-    scope = f"{plural(len(run.checks), 'check')} of {plural(len(run.models), 'model')}"
+    scope = f"{counted(len(run.checks), 'check')} of {counted(len(run.models), 'model')}"
+    if run.left_out:
+        told.append(f"{counted(len(run.left_out), 'model')} left out")
+    if run.conclusion is Conclusion.NOTHING_TO_CHECK:
+        told.insert(0, "nothing that a verdict depends on has changed")
     if run.conclusion is Conclusion.SUCCESS:
         told.insert(0, "everything checked, everything held")
     if run.conclusion is Conclusion.NOTHING_CHECKED:
         idle = sum(check.check == NOTHING for model in complete(run) for check in model.checks)
-        what = f"{idle:,} of {plural(len(run.models), 'model')} compared nothing"
+        what = f"{idle:,} of {counted(len(run.models), 'model')} compared nothing"
         told.insert(0, what if run.models else "the run has no model")
     return f"{word}: {', '.join(told)} ({scope})"
 
@@ -122,11 +141,11 @@ def coverage(model: ModelResult) -> str:
         return "no tensor was read, nothing was compared"
     more = f"; {covered.statistics:,} held to statistics only" if covered.statistics else ""
     if not covered.compared:
-        return f"0 of {plural(covered.tensors, 'tensor')}: values were compared with nothing{more}"
+        return f"0 of {counted(covered.tensors, 'tensor')}: values were compared with nothing{more}"
     share = 100.0 if covered.compared_bytes >= covered.bytes else 100 * covered.compared_bytes / covered.bytes
     percent = "100" if share == 100 else f"{math.floor(share * 10) / 10:g}"
     return (
-        f"{covered.compared:,} of {plural(covered.tensors, 'tensor')}, {percent} % of bytes compared; "
+        f"{covered.compared:,} of {counted(covered.tensors, 'tensor')}, {percent} % of bytes compared; "
         f"{covered.identical:,} bit for bit equal{more}"
     )
 
@@ -161,7 +180,7 @@ def tally(entry: Entry) -> str:
     if entry.count == 1:
         return ""
     tensors = sum(math.prod(len(part) for part in each.parts if not isinstance(part, str)) for each in entry.names)
-    return plural(tensors, "tensor") if tensors == entry.count else plural(entry.count, "finding")
+    return counted(tensors, "tensor") if tensors == entry.count else counted(entry.count, "finding")
 
 
 def title(entry: Entry, limit: int = 400) -> str:
@@ -196,7 +215,7 @@ def unsaid(left: Sequence[Entry]) -> str:
     if not kinds:
         return ""
     told = f" ({', '.join(f'{count:,} {kind}' for kind, count in kinds.items())})" if len(kinds) > 1 else ""
-    return f"{plural(sum(kinds.values()), 'more finding')}{told}"
+    return f"{counted(sum(kinds.values()), 'more finding')}{told}"
 
 
 def rank(model: ModelResult) -> int:

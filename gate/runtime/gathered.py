@@ -22,17 +22,16 @@ from gate.errors import GateError, UnreadableError
 from gate.formats import open_weights
 from gate.formats.example_data import read_arrays
 from gate.formats.tensorflow.checkpoint_tensors import TABLE
-from gate.formats.tensorflow.find import INDEX, STATE
 from gate.results import Step
-from gate.runtime import dump
+from gate.runtime.artifact import Artifact
 from gate.runtime.homes import aligned, homes
 from gate.runtime.loaders.interface import How
 from gate.runtime.nursery import Nursery
 from gate.runtime.scratch import remove, room_for
-from gate.runtime.session import Session, believed
+from gate.runtime.session import Session
 from gate.runtime.settings import Settings
-from gate.runtime.tags import Codebook, Seen
-from gate.runtime.ways import given, loaded_path, way_of, way_of_saved
+from gate.runtime.tagged_loads import landings
+from gate.runtime.ways import way_of, way_of_saved
 from gate.tensors.agreement import compare_outputs
 from gate.tensors.compare import EVERY_BIT, Criterion, compare
 from gate.tensors.survey import Job, measure
@@ -75,9 +74,7 @@ class Gathered:
         self.settings = settings
         self.loading = loading
         self.weights = weights
-        self.path = loaded_path(weights, path)
-        # The project's own loader is given what the manifest names, which may be the folder of a checkpoint.
-        self._as_folder = how.way == "code" and weights.format == "checkpoint" and path.is_dir()
+        self.artifact = Artifact(weights, path, how.way == "code")
         self.how = how
         self.groups = groups
         self.steps: list[Step] = []
@@ -120,7 +117,8 @@ class Gathered:
     def repeats(self) -> Iterator[Again]:
         session = self._second or self._begin()
         try:
-            session.load(self.how, self._given(self._other_path(session.folder)), "load from another path")
+            path = self.artifact.given(self.artifact.elsewhere(session.folder / "elsewhere"))
+            session.load(self.how, path, "load from another path")
             after = session.variables("the second load")
             again = self._again(
                 session,
@@ -143,9 +141,9 @@ class Gathered:
 
     @contextmanager
     def roundtrip(self, format: str) -> Iterator[Again]:
-        how = way_of_saved(format, self.how, self.path, self.own_format)
+        how = way_of_saved(format, self.how, self.artifact.path, self.own_format)
         how = replace(how, compile=self.how.compile)
-        room_for(self.folder, self._bytes_of_file + self.weights.nbytes + _SLACK, f"the round-trip in {format}")
+        room_for(self.folder, self.artifact.nbytes + self.weights.nbytes + _SLACK, f"the round-trip in {format}")
         folder = self.folder / f"saved-{format}"
         try:
             said = len(self._main.said)
@@ -203,7 +201,10 @@ class Gathered:
             arrays = read_arrays(asked.expected, str(asked.expected.name))
             samples = max((len(array) for array in arrays.values() if array.ndim), default=1)
             return Outputs(arrays, samples)
-        return self._reference.predict("predict by the reference", f"expected-{number}", **_wanted(asked))
+        found = self._reference.predict("predict by the reference", f"expected-{number}", **_wanted(asked))
+        if why := _other_inputs(self.outputs(number), found):
+            raise GateError(f"the reference cannot be compared: {why}", "give inputs in a file, under `inputs`")
+        return found
 
     def metric(self, number: int, of_reference: bool = False) -> float:
         asked = self.loading.predictions[number]
@@ -264,7 +265,7 @@ class Gathered:
             session = self._begin()
             said = {**session.runtime, "confinement": session.confinement["text"]}
             self._runtime = {name: str(value) for name, value in said.items() if name != "on_gpu"}
-            session.load(self.how, self._given(self.path))
+            session.load(self.how, self.artifact.given())
         except BaseException as error:
             if session is not None:
                 session.close()
@@ -284,9 +285,10 @@ class Gathered:
         how = way_of(weights, replace(self.loading, partial=()), frozenset({Group.WEIGHTS}))
         if isinstance(how, str):
             raise GateError(f"the reference cannot be loaded to predict with: {how}", how)
-        session = self._session([*_belonging(weights, path), *self._asked_files])
+        artifact = Artifact(weights, path)
+        session = self._session([*artifact.readable, *self._asked_files])
         try:
-            session.load(how, given(loaded_path(weights, path)), "load the reference")
+            session.load(how, artifact.given(), "load the reference")
             _prove(weights, session.variables("the reference"))
         except NotLoaded as error:
             session.close()
@@ -319,6 +321,12 @@ class Gathered:
             self.steps,
         )
 
+    def _fresh(self) -> Session:
+        """Another process instead of the second one, which stays for the next load."""
+        self._no_second()
+        self._second = self._begin()
+        return self._second
+
     def _no_second(self) -> None:
         if self._second is not None:
             self._second.close()
@@ -326,7 +334,7 @@ class Gathered:
 
     @property
     def _readable(self) -> list[Path]:
-        return [*_belonging(self.weights, self.path), *self._asked_files]
+        return [*self.artifact.readable, *self._asked_files]
 
     @property
     def _asked_files(self) -> list[Path]:
@@ -336,18 +344,14 @@ class Gathered:
         return [file for file in files if file is not None]
 
     @property
-    def _bytes_of_file(self) -> int:
-        return sum(file.stat().st_size for file in self.weights.files)
-
-    @property
     def _needed(self) -> int:
         """The tagged copy, or what is saved, beside the variables of two loads."""
-        return self._bytes_of_file + 2 * self.weights.nbytes + _SLACK
+        return self.artifact.nbytes + 2 * self.weights.nbytes + _SLACK
 
     def _restore(self) -> Restored:
         variables = self._variables
         tensors = {name: tensor for name, tensor in self.weights.tensors.items() if self._is_asked(tensor)}
-        landed = self._landed(tensors, variables)
+        landed = landings(self.artifact, self.how, tensors, variables, self._fresh)
         found = homes(tensors, variables.tensors)
         copies = _second_copies(tensors, found.of, landed)
         tensors = {name: tensor for name, tensor in tensors.items() if name not in copies}
@@ -367,82 +371,11 @@ class Gathered:
 
     def _is_asked(self, tensor: Tensor) -> bool:
         """Optimizers are only loaded where they are compared; everything else that a file has may land somewhere."""
+        if tensor.group is Group.METRICS and self.how.way == "checkpoint":
+            return True  # a model may hold the counter that a checkpoint seems to hold beside it
         return (
             tensor.group in self.groups or tensor.group is Group.RNG or self.how.way in {"saved_model", "saver", "code"}
         )
-
-    def _given(self, path: Path) -> str:
-        return str(path.parent) if self._as_folder else given(path)
-
-    def _landed(self, tensors: Mapping[str, Tensor], variables: WeightSet) -> dict[str, Landing]:
-        codebook = Codebook([each.dtype for each in tensors.values()], [each.dtype for each in variables])
-        once = not self.how.runs_code  # a second build in a process may call its layers otherwise
-        rounds: list[list[Mapping[str, Any]]] = []
-        listed: list[Mapping[str, Any]] = []
-        for numbers in [list(range(codebook.rounds))] if once else [[number] for number in range(codebook.rounds)]:
-            self._no_second()
-            self._second = self._begin()
-            found = self._tagged(self._second, tensors, variables, numbers)
-            listed = _told(found, "variables")
-            rounds += _told(found, "rounds")
-        if not all(isinstance(each, list) for each in rounds):
-            raise _senseless()
-        if any(len(each) != len(listed) for each in rounds):
-            raise NotLoaded(
-                f"the model is not the same each time it is built: {', '.join(str(len(each)) for each in rounds)} "
-                "variables",
-                "have the code build one model, whatever was built before",
-            )
-        with believed("the tagged copy"):
-            tagged = dump.variables(listed, None, "the tagged copy", self.folder)
-        names = list(tensors)
-        places = {name: place for place, name in enumerate(tagged.tensors)}
-        landed = {}
-        for name, other in aligned(variables.tensors, tagged.tensors).items():
-            words = [_seen(each[places[other]]) for each in rounds]
-            index = codebook.decode([Seen(value, mixed) for value, mixed, _ in words])
-            parts = codebook.parts([parts for _, _, parts in words]) if index is None else ()
-            landed[name] = Landing(None if index is None else names[index], tuple(names[part] for part in parts))
-        return landed
-
-    def _tagged(
-        self, session: Session, tensors: Mapping[str, Tensor], variables: WeightSet, rounds: list[int]
-    ) -> dict[str, Any]:
-        target = session.folder / "tagged"
-        try:
-            return session.ask(
-                "tagged",
-                "load tagged copies",
-                how=vars(self.how),
-                format=self.weights.format,
-                files=[str(file) for file in self._files],
-                keys=[tensor.stored_as for tensor in tensors.values()],
-                dtypes=[tensor.dtype.name for tensor in tensors.values()],
-                through=[tensor.dtype.name for tensor in variables],
-                target=str(target),
-                as_folder=self._as_folder,
-                rounds=rounds,
-                sentinel=self.how.in_place,
-            )
-        finally:
-            remove(target)
-
-    @property
-    def _files(self) -> list[Path]:
-        """The files under the names that the manifest has for them: a cache may have others behind its links."""
-        return [self.path] if len(self.weights.files) == 1 and self.path.is_file() else list(self.weights.files)
-
-    def _other_path(self, folder: Path) -> Path:
-        """The same file by another path."""
-        elsewhere = folder / "elsewhere"
-        elsewhere.mkdir()
-        if self.path.is_dir() and self.weights.format == "saved_model":
-            (elsewhere / self.path.name).symlink_to(self.path.absolute())
-            return elsewhere / self.path.name
-        beside = [_meta(self.weights)] if self.weights.format == "checkpoint" else []
-        for file in (*self._files, *(each for each in beside if each.is_file())):
-            (elsewhere / file.name).symlink_to(file.absolute())
-        return elsewhere if self.path.is_dir() else elsewhere / self.path.name
 
     def _again(
         self,
@@ -462,14 +395,17 @@ class Gathered:
         else:
             try:
                 theirs = session.predict("predict again", "again", **self._few_wanted(other_graph))
-                predicted = (ours, theirs)
+                why = _other_inputs(ours, theirs)
+                predicted = None if why else (ours, theirs)
             except Unable as error:
                 # Another graph may call its inputs otherwise; the same one has to do what it did.
                 why, silent = (error.reason, "") if other_graph else ("", error.reason)
         paired = aligned(before, now)
+        constants: frozenset[str] = frozenset()
         if saved is not None and other_graph:
             paired = _through(saved, before, now)
-        return Again(how, hint, before, now, predicted, other_graph, why, (), paired, silent)
+            constants = frozenset(name for name, each in before.items() if name not in paired and _is_folded(each))
+        return Again(how, hint, before, now, predicted, other_graph, why, (), paired, silent, constants)
 
     def _without_new(self, again: Again) -> Again:
         """Without the variables that no load writes, by the manifest's own word: they are new each time."""
@@ -517,6 +453,13 @@ class Gathered:
         return {**_wanted(replace(first, signature=signature, outputs=outputs, metric=first.metric)), "limit": _FEW}
 
 
+def _other_inputs(ours: Outputs, theirs: Outputs) -> str:
+    """Why two predictions are not of the same inputs, where they were made up by their names, dtypes and shapes."""
+    if ours.made_up == theirs.made_up:
+        return ""
+    return f"made-up inputs go by names, and it takes {', '.join(theirs.made_up)} instead of {', '.join(ours.made_up)}"
+
+
 def _equal(first: Outputs, second: Outputs) -> bool:
     """Whether two predictions of one model are the same to the bit."""
     return first.arrays.keys() == second.arrays.keys() and all(
@@ -556,14 +499,6 @@ def _wanted(asked: Prediction) -> dict[str, Any]:
     }
 
 
-def _belonging(weights: WeightSet, path: Path) -> list[Path]:
-    """What has to be read to load a file: its folder for a SavedModel, else its files and the path to them."""
-    if weights.format == "saved_model":
-        return [weights.files[0].parent, *(file.resolve() for file in weights.files)]  # a cache keeps links there
-    beside = [_meta(weights), weights.files[0].with_name(STATE)] if weights.format == "checkpoint" else []
-    return [file for file in (*weights.files, *([path] if path.is_file() else []), *beside) if file.exists()]
-
-
 def _second_copies(
     tensors: Mapping[str, Tensor], home: Mapping[str, str], landed: Mapping[str, Landing]
 ) -> tuple[str, ...]:
@@ -591,30 +526,10 @@ def _is_of_a_table(tensor: Tensor) -> bool:
     return "/.ATTRIBUTES/" in tensor.stored_as and tensor.stored_as.endswith(TABLE)
 
 
-def _meta(weights: WeightSet) -> Path:
-    """Where the graph of a TF1 checkpoint lies; one with an empty prefix has `.index` and `.meta`."""
-    return weights.files[0].with_name(f"{weights.files[0].name.removesuffix(INDEX)}.meta")
-
-
-def _told(answer: Mapping[str, Any], key: str) -> list[Any]:
-    found = answer.get(key)
-    if not isinstance(found, list):
-        raise _senseless()
-    return found
-
-
-def _seen(said: Mapping[str, Any]) -> tuple[int | float | None, bool, tuple[int | float, ...]]:
-    try:
-        value, mixed, parts = said["value"], said["mixed"], said["parts"]
-    except (KeyError, TypeError) as error:
-        raise _senseless() from error
-    if not isinstance(value, int | float | None) or not isinstance(parts, list):
-        raise _senseless()
-    return value, bool(mixed), tuple(part for part in parts if isinstance(part, int | float))
-
-
-def _senseless() -> GateError:
-    return GateError("the process that loads it gave an answer that makes no sense", "see what its code prints")
+def _is_folded(tensor: Tensor) -> bool:
+    """Whether a SavedModel has it as a constant: Keras' lookup layers compute with the value of their IDF weights."""
+    kinds = {step.kind for step in tensor.layer.steps[-1:]} if tensor.layer else set()
+    return tensor.variable == "idf_weights" and bool(kinds & {"string_lookup", "integer_lookup"})
 
 
 def _through(saved: Path, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, str]:

@@ -32,7 +32,7 @@ _ANSWERS: Mapping[str, Mapping[str, type]] = {
     "load": {"variables": list},
     "dump": {"variables": list},
     "tagged": {"variables": list, "rounds": list},
-    "predict": {"outputs": dict, "samples": int},
+    "predict": {"outputs": dict, "samples": int, "made_up": list},
     "metric": {"value": float},
     "activations": {"layers": dict},
     "save": {"path": str},
@@ -85,7 +85,10 @@ class Session:
                 file_bytes=free_bytes(folder),
                 parent=os.getpid(),
                 base=str(settings.base if runs_code else folder),
-                readable=[str(path) for path in (*readable, *(settings.roots if runs_code else ()))],
+                readable=[
+                    str(path) for path in (*readable, *settings.packages, *(settings.roots if runs_code else ()))
+                ],
+                packages=[str(path) for path in settings.packages],
                 writable=[str(folder)],
                 device=device,
                 threads=settings.threads,
@@ -95,6 +98,8 @@ class Session:
             self.close()
             raise
         self.runtime: dict[str, Any] = found["runtime"]
+        if settings.installed:
+            self.runtime["packages"] = settings.installed
         self.confinement: dict[str, Any] = found["confinement"]
         if settings.require_sandbox and not self.confinement["complete"]:
             self.close()
@@ -143,7 +148,9 @@ class Session:
             self.strangers.update(dict.fromkeys(map(str, found["strangers"])))
             data = self._handed_over(to, what)
             return Outputs(
-                {str(key): data.array(entry) for key, entry in found["outputs"].items()}, int(found["samples"])
+                {str(key): data.array(entry) for key, entry in found["outputs"].items()},
+                int(found["samples"]),
+                tuple(map(str, found["made_up"])),
             )
 
     def activations(self, **more: Any) -> Outputs:

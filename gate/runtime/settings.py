@@ -24,6 +24,10 @@ class Settings:
     seconds: float = DEFAULT_SECONDS
     memory_bytes: int = field(default_factory=lambda: available_memory())  # noqa: PLW0108 - it is defined below
     threads: int | None = None
+    packages: tuple[Path, ...] = ()
+    """Folders that a process may import from once it is confined, after all others."""
+    installed: str = ""
+    """What is in them, for the report."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
 

@@ -4,9 +4,7 @@ from pathlib import Path
 
 from gate.asked import Architecture, Code, Loading
 from gate.errors import GateError
-from gate.formats.tensorflow.find import INDEX
 from gate.runtime.loaders.interface import How
-from gate.runtime.tagged_copy import prefix
 from gate.tensors.weightset import Group, WeightSet
 
 _WHOLE = {"keras": "keras", "h5": "keras", "saved_model": "saved_model", "checkpoint": "saver"}
@@ -66,20 +64,6 @@ def way_of_saved(format: str, how: How, original: Path, own_format: str) -> How:
             f"take {format} out of `roundtrip`, or add `architecture`",
         )
     return How("checkpoint" if format == "checkpoint" else "weights", architecture)
-
-
-def loaded_path(weights: WeightSet, path: Path) -> Path:
-    """What is given to the loader: a prefix for a checkpoint, a folder for a SavedModel."""
-    if weights.format == "checkpoint":
-        index = weights.files[0]
-        name = index.name.removesuffix(INDEX)
-        return index.with_name(name) if name else index.parent
-    return weights.files[0].parent if weights.format == "saved_model" else path
-
-
-def given(path: Path) -> str:
-    """The path as a loader takes it: that of a checkpoint with an empty name ends in a slash."""
-    return prefix(path)
 
 
 def _said(architecture: Architecture) -> dict[str, object]:

@@ -8,6 +8,7 @@ import errno
 import gc
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from gate.runtime.sandbox import confine, restrain
 from gate.runtime.tagged_copy import Fill, copy_artifact, fill, prefix, twins
 from gate.runtime.tags import Codebook, mixture, seen
 from gate.tensors.dtypes import dtype_called
-from gate.tensors.model_inputs import InputSpec, random_inputs
+from gate.tensors.model_inputs import made_up, random_inputs
 from gate.tensors.weightset import Array
 
 Request = Mapping[str, Any]
@@ -68,6 +69,8 @@ class Worker:
         restrain(request["file_bytes"], request["parent"])
         os.chdir(request["base"])
         level = confine(map(Path, request["readable"]), map(Path, request["writable"]), request["device"] != "cpu")
+        # Only now, and last: the project's packages are code too, and take the place of none that is there.
+        sys.path.extend(request["packages"])
         prepare(request["device"], request["threads"])
         confinement = {"text": level.text, "complete": level.complete}
         return {"confinement": confinement, "runtime": described(request["device"])}
@@ -119,6 +122,7 @@ class Worker:
         entries = dump.written(Path(request["to"]), outputs)
         return {
             "outputs": entries,
+            "made_up": self._made_up(request, inputs),
             "labels": sorted(labels),
             "samples": _limit(loaded, inputs, request),
             "strangers": loaded.strangers(),
@@ -186,17 +190,21 @@ class Worker:
         """The inputs, and what else the file holds."""
         loaded = self._ready
         if request["inputs"] is None:
-            return _random(loaded.inputs(request["signature"]), request["samples"], request["seed"]), {}
+            specs = loaded.inputs(request["signature"])
+            names = made_up(specs)
+            made = random_inputs(
+                [replace(each, name=names[each.name]) for each in specs], request["samples"], request["seed"]
+            )
+            return {name: made[called] for name, called in names.items()}, {}
         arrays = read_arrays(Path(request["inputs"]), request["inputs"])
         return loaded.fitted(arrays, request["signature"], request["labels"])
 
-
-def _random(specs: list[InputSpec], samples: int, seed: int) -> dict[str, Array]:
-    """Random inputs. One alone is the same whatever it is called: a SavedModel has another name for it than Keras."""
-    if len(specs) != 1:
-        return random_inputs(specs, samples, seed)
-    (made,) = random_inputs([replace(specs[0], name="input")], samples, seed).values()
-    return {specs[0].name: made}
+    def _made_up(self, request: Request, inputs: Mapping[str, Array]) -> list[str]:
+        """What the inputs that were made up hold: names, dtypes and shapes, and the seed, decide it."""
+        if request["inputs"] is not None:
+            return []
+        names = made_up(self._ready.inputs(request["signature"]))
+        return sorted(f"{names[name]} ({each.dtype.name} {list(each.shape)})" for name, each in inputs.items())
 
 
 def _in_batches(loaded: Loaded, inputs: Mapping[str, Array], request: Request) -> dict[str, Array]:

@@ -81,6 +81,8 @@ class Matches:
 
     pairs: tuple[Match, ...]
     uncertain: tuple[tuple[Group, Sequence[Group]], ...] = ()
+    doubtful: tuple[Group, ...] = ()
+    """The candidate's layers that would be uncertain, were it the reference."""
 
 
 def match_layers(ours: Sequence[Group], theirs: Sequence[Group]) -> Matches:
@@ -130,14 +132,19 @@ class _Matching:
                     break
             else:
                 break
-        alike = self._candidates()[1]
+        mine_alike, alike = self._candidates()
         unnamed = self._unnamed()
-        uncertain = [
-            (yours, [*ours, *unnamed[yours]] if unnamed[yours] else ours)
-            for yours, ours in alike.items()
-            if ours or unnamed[yours]
-        ]
-        return Matches(tuple(self.pairs), tuple(uncertain))
+        # Layers of whole names that both files have pair by these, whatever else they could be.
+        whole = set(map(_full_names, self.ours)) & set(map(_full_names, self.theirs))
+        uncertain = []
+        for yours, ours in alike.items():
+            more = [] if _full_names(yours) in whole else unnamed[yours]
+            if ours or more:
+                uncertain.append((yours, [*ours, *more] if ours and more else ours or more))
+        lists = {id(found): found for found in unnamed.values()}.values()
+        nameless = {mine for found in lists for mine in found if _full_names(mine) not in whole}
+        doubtful = [mine for mine, yours in mine_alike.items() if yours or mine in nameless]
+        return Matches(tuple(self.pairs), tuple(uncertain), tuple(doubtful))
 
     def _take(self, found: Iterable[tuple[Group, Group]], how: How) -> bool:
         """Accept pairs that agree with each other and with all before; whether there were any."""
@@ -256,18 +263,17 @@ class _Matching:
     def _unnamed(self) -> dict[Group, list[Group]]:
         """For every layer of the reference left over: those that it could be, where one of the two has no name."""
         buckets: dict[Hashable, list[Group]] = defaultdict(list)
+        lacking: dict[Hashable, list[Group]] = defaultdict(list)
         for group in self.ours:
             if group.names:
                 buckets[group.kinds].append(group)
-        same = {frozenset(tensor.name for tensor in group.tensors) for group in self.ours}
+                if group.last is None:
+                    lacking[group.kinds].append(group)
         found: dict[Group, list[Group]] = {}
         for yours in self.theirs:
             alike = buckets.get(yours.kinds, []) if yours.names else []
-            if frozenset(tensor.name for tensor in yours.tensors) in same:
-                found[yours] = []  # their whole names are the same: they pair by these
-                continue
             if len(alike) > MOST_ALIKE:
-                found[yours] = [mine for mine in alike if mine.last is None or yours.last is None]
+                found[yours] = alike if yours.last is None else lacking[yours.kinds]
                 continue
             found[yours] = [
                 mine
@@ -411,6 +417,10 @@ def _path(group: Group) -> list[Hashable]:
         around = (around, name) if counted else name
         path.append(around)
     return path
+
+
+def _full_names(group: Group) -> frozenset[str]:
+    return frozenset(tensor.name for tensor in group.tensors)
 
 
 def _lacks_some(one: Group, other: Group) -> bool:

@@ -4,6 +4,7 @@ numpy alone: the parent and the child that loads models both use it.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gate.errors import GateError
+from gate.tensors.default_names import numbered
 from gate.tensors.dtypes import dtype_name, finite, is_floating, is_number
 from gate.tensors.weightset import Array
 
@@ -23,16 +25,22 @@ WORDS = ("", "the", "quick", "brown", "fox", "jumps", "über", "42")
 _LONGEST_NAME = 120
 _FOR_TEXT = "string"
 _NUMPYS_OWN = "float64"
+# What Keras calls an input that nobody named, and TensorFlow where it exports such a model.
+_DEFAULT = re.compile(r"keras_tensor\w*|(?:input(?:_layer)?|inputs|args_0)(?:_\d+)?", re.ASCII)
 _ROUNDED_TO = ("float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """One input of a model: `shape` has None where a length is free, and is None where even its rank is."""
+    """One input of a model: `shape` has None where a length is free, and is None where even its rank is.
+
+    `own` is what the model calls it, where that is a default name and `name` tells its place instead.
+    """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...] | None
+    own: str = ""
 
     def __str__(self) -> str:
         return f"{_quoted(self.name)} ({self.dtype}, {_lengths(self.shape)})"
@@ -49,7 +57,8 @@ class Fitted:
 def fit(arrays: Mapping[str, Array], wanted: Sequence[InputSpec]) -> Fitted:
     """The arrays that a model takes, each by the name of its input, with the input's dtype.
 
-    A model of one input also takes the one array of a file whatever it is called, or the one without a name. Ranks
+    A model of one input also takes the one array of a file whatever it is called, or the one without a name; one of
+    several also takes them under the model's own default names, if that is so of all. Ranks
     and lengths have to be those of the model: nothing is broadcast, no axis is added. Values stay what they are: an
     array is cast where the other dtype has all its values, and from float64, which is NumPy's and JSON's default, to
     float32, float16 and bfloat16, where they are rounded. Floats never become integers. Raises `GateError` for
@@ -73,10 +82,26 @@ def random_inputs(specs: Sequence[InputSpec], samples: int, seed: int) -> dict[s
     return {spec.name: _random(spec, samples, seed) for spec in specs}
 
 
+def made_up(specs: Sequence[InputSpec]) -> dict[str, str]:
+    """For every input the name to make it up by: the same one in each graph of a model.
+
+    Default names count in the order in which inputs were made, whatever the order in which a graph takes them. One
+    input alone needs no name.
+    """
+    own = {spec.name: spec.own or spec.name for spec in specs}
+    if len(own) == 1:
+        return dict.fromkeys(own, "input")
+    default = sorted((each for each in own.values() if _DEFAULT.fullmatch(each)), key=numbered)
+    places = {each: f"input_{place}" for place, each in enumerate(default)}
+    return {name: places.get(each, each) for name, each in own.items()}
+
+
 def _chosen(arrays: Mapping[str, Array], wanted: Sequence[InputSpec]) -> dict[str, str]:
     """The name of an array for the name of each input."""
     if all(spec.name in arrays for spec in wanted):
         return {spec.name: spec.name for spec in wanted}
+    if all((spec.own or spec.name) in arrays for spec in wanted):
+        return {spec.name: spec.own or spec.name for spec in wanted}
     if len(wanted) == 1 and (len(arrays) == 1 or "" in arrays):
         return {wanted[0].name: "" if "" in arrays else next(iter(arrays))}
     takes = ", ".join(str(spec) for spec in wanted)

@@ -153,6 +153,8 @@ class _Found:
         self.names: dict[str, str] = {}
         self.ways: dict[str, str] = {}
         self.uncertain: list[Uncertain] = []
+        self.doubtful: set[str] = set()
+        """The candidate's tensors that would be uncertain, were it the reference."""
         self.counted: dict[str, None] = {}
         self.told: dict[How, dict[str, None]] = {how: {} for how in (How.ATTRIBUTE, How.SHAPES, How.POSITION)}
 
@@ -161,6 +163,7 @@ class _Found:
         matches = _matched(ours, theirs)
         for match in matches.pairs:
             self._add_layer(match)
+        self.doubtful.update(tensor.name for group in matches.doubtful for tensor in group.tensors)
         shared: dict[tuple[int, object], tuple[str, ...]] = {}  # thousands may have the same thousands
         for group, candidates in matches.uncertain:
             for tensor in group.tensors:
@@ -172,8 +175,8 @@ class _Found:
     def nameless(self, ours: list[Tensor], theirs: list[Tensor]) -> None:
         """What is left over has one name on both sides: refuse that as a reason to pair it, where it is none.
 
-        It is none where the name lacks a layer's, where two layers of a file have it, and where it ends in a number
-        that counts other variables, because one side has more of them.
+        It is none where the name lacks a layer's, where two layers of a file have it, where either could be another
+        tensor, and where it ends in a number that counts other variables, because one side has more of them.
         """
         paired, told = set(self.names.values()), {each.reference for each in self.uncertain}
         left = {tensor.name: tensor for tensor in ours if tensor.name not in paired}
@@ -182,7 +185,7 @@ class _Found:
         for tensor in theirs:
             if tensor.name in self.names or tensor.name in told or tensor.name not in left:
                 continue
-            if _same_place(tensor, left[tensor.name], shared):
+            if tensor.name not in self.doubtful and _same_place(tensor, left[tensor.name], shared):
                 layers[_key(left[tensor.name]), _key(tensor)] = None
             else:
                 self._refuse((tensor,), (tensor.name,), told)
@@ -212,6 +215,7 @@ class _Found:
                 self.ways[mine.name] = "default name"
         for mine_left, yours_left in variables.uncertain:
             names = tuple(tensor.name for tensor in mine_left)
+            self.doubtful.update(names)
             self.uncertain += [Uncertain(tensor.name, names) for tensor in yours_left]
         if match.how in self.told:
             ours, theirs = (_prefix(group) for group in (match.ours, match.theirs))
@@ -282,7 +286,7 @@ def _placed(ours: list[Group], theirs: list[Group], trust: Trust, known: Collect
         if match.how is How.CHAIN and told:
             match = replace(match, how=How.POSITION if How.POSITION in told else How.ATTRIBUTE)  # noqa: PLW2901
         pairs.append(match)
-    return Matches(tuple(pairs), matches.uncertain)
+    return replace(matches, pairs=tuple(pairs))
 
 
 def _groups(tensors: Iterable[Tensor], names: Mapping[str, str], only: Collection[str] = ()) -> list[Group]:
@@ -335,7 +339,7 @@ def _consistent(matches: Matches) -> Matches:
             parent = one.node
     wrong = {number for key, steps in found.items() if not may_count(steps) for number in pairs_at[key]}
     pairs = tuple(match for number, match in enumerate(matches.pairs) if number not in wrong)
-    return Matches(pairs, matches.uncertain)
+    return replace(matches, pairs=pairs)
 
 
 def _was_counted(match: Match) -> bool:

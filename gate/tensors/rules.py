@@ -96,6 +96,7 @@ class Rules:
 
     def __init__(self, rules: Iterable[Rule], today: date, tolerance: Tolerance | None = None) -> None:
         self.all = tuple(rules)
+        self.today = today
         self.expired = tuple(rule for rule in self.all if rule.expired(today))
         self.active = tuple(rule for rule in self.all if not rule.expired(today))
         self.tolerance = tolerance

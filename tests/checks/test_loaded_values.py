@@ -67,10 +67,10 @@ def test_what_values_found_of_the_file_is_not_told_again() -> None:
     file = {**FILE, "head": GOLDEN["head"]}
     found = judged(loaded(file), file)
     assert (found.outcome, found.findings) == (Outcome.FAILED, ())
-    assert found.summary.endswith("; 1 finding as in the file")
+    assert found.summary.startswith("after loading: 1 finding as in the file; ")
     found = judged(loaded(file, holds={"body": f32(9, 8)}), file)
     assert told(found.findings) == [("not-identical", "body")]
-    assert found.summary.endswith("; 1 finding as in the file")
+    assert found.summary.startswith("after loading: 1 finding as in the file; ")
 
 
 def test_a_tensor_that_no_variable_holds() -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gate.asked import Loading
+from gate.asked import Loading, Prediction
 from gate.checks.evidence import Again, NotLoaded, NotSaved, Outputs, Said, Unable
 from gate.checks.roundtrip import check_roundtrip
 from gate.errors import GateError
@@ -360,11 +362,57 @@ def test_what_a_child_says_arrives_as_what_it_was(error: Exception, arrives: typ
 # What shows nothing
 
 
-def test_outputs_without_a_number_say_nothing() -> None:
-    nothing = {"logits": np.full((2, 3), np.nan, np.float32)}
-    found = judged([again(predicted=(nothing, nothing))])
+NAN = {"logits": np.full((2, 3), np.nan, np.float32)}
+BOTH = {**NAN, "count": f32(1, 2)}
+
+
+def test_outputs_without_a_number_say_nothing_of_inputs_that_were_given() -> None:
+    given = Loading(predictions=(Prediction(inputs=Path("inputs.npz")),))
+    found = check_roundtrip(subject_of(Shown(again=[again(predicted=(NAN, NAN))]), given))
+    assert found.outcome == Outcome.ERROR
+    assert found.findings[0].reason == (
+        "loaded again: the output logits is all NaN and infinities, which are alike whatever was loaded"
+    )
+
+
+def test_formats_asked_for_in_words_compute_numbers_or_an_error() -> None:
+    silent = again(predicted=(NAN, NAN))
+    found = judged(Shown(again=[again()], saved={"keras": silent}), "keras")
     assert found.outcome == Outcome.ERROR
     assert "all NaN and infinities" in found.findings[0].reason
+
+
+def test_a_logarithm_of_made_up_inputs_is_no_fault_of_the_model() -> None:
+    """Nobody asked: all variables are the same to the bit, and the summary says what was not compared."""
+    shown = Shown(again=[again(predicted=(NAN, NAN))], own_format="keras", saved={"keras": again(predicted=(NAN, NAN))})
+    found = judged(shown)
+    assert found.outcome == Outcome.PASSED
+    nothing = "predictions not compared (logits of made-up inputs: NaN and infinities alone)"
+    assert found.summary == f"loaded again: 2 variables identical, {nothing}; keras: 2 variables identical, {nothing}"
+    found = judged([again(predicted=(BOTH, BOTH))])
+    assert "predictions of 2 samples identical (logits of made-up inputs: NaN and infinities alone)" in found.summary
+
+
+@pytest.mark.parametrize("after", [f32(1, 2, 3), np.full((2, 3), np.inf, np.float32)])
+def test_a_model_that_stopped_or_began_to_compute_numbers_is_another(after: Any) -> None:
+    other = {"logits": np.broadcast_to(after, (2, 3))}
+    for pair in ((NAN, other), (other, NAN)):
+        assert told(judged([again(predicted=pair)]).findings) == [("loads-differ", None)]
+
+
+def test_constants_of_another_graph_are_shown_by_predictions_alone() -> None:
+    def saved(**more: Any) -> Any:
+        one = again(other_graph=True, **more)
+        kept = {name: each for name, each in one.after.items() if name != "b"}
+        one = replace(one, after=kept, paired={name: name for name in kept}, constants=frozenset({"b"}))
+        return judged(Shown(again=[again()], saved={"saved_model": one}), "saved_model")
+
+    found = saved()
+    assert found.outcome == Outcome.PASSED
+    assert "1 variable identical, 1 constant in the graph, which predictions show, predictions of" in found.summary
+    assert told(saved(predicted=None, unpredicted="why").findings) == [("roundtrip-mismatch", "b")]
+    differs = saved(predicted=(LOGITS, {"logits": LOGITS["logits"] + 1}))
+    assert told(differs.findings) == [("prediction-mismatch", None)]
 
 
 def test_formats_asked_for_in_words_are_predicted_with_or_an_error() -> None:

@@ -47,14 +47,17 @@ def test_a_loop_over_one_sides_keys_misses_what_the_other_has(tmp_path: Path) ->
 def test_a_cast_in_between_is_named(tmp_path: Path) -> None:
     rounded = {name: array.astype(np.float16).astype(np.float32) for name, array in sample().items()}
     model = judge(tmp_path, rounded, sample())
-    assert all("rounded to float16" in finding.details[0] for finding in findings_of(model))
+    assert all("rounded to float16" in finding.reason for finding in findings_of(model))
 
 
 def test_a_tensor_that_was_never_loaded_is_called_an_initial_value(tmp_path: Path) -> None:
     reset = sample() | {"bn/moving_mean": np.zeros(4, np.float32)}
     finding = only_finding(judge(tmp_path, reset, sample()))
     assert finding.tensor == "bn/moving_mean"
-    assert "it looks like an initial value" in finding.details[0]
+    assert "it looks like an initial value" in finding.reason
+    assert finding.details[0].startswith("4 of 4 elements differ from the reference")
+    assert finding.details[1].startswith("worst at ")
+    assert not [line for line in finding.details if line.startswith("first at")]
 
 
 def test_a_renamed_tensor_is_found_again(tmp_path: Path) -> None:

@@ -71,6 +71,10 @@ def of(*, reference: bool = True, **keys: Any) -> dict[str, Any]:
     return {"version": 1, "models": [{"weights": "a.h5", **({"reference": "b.h5"} if reference else {}), **keys}]}
 
 
+def from_(**keys: Any) -> dict[str, Any]:
+    return {"version": 1, "models": [{"weights": "a.h5", "reference": keys}]}
+
+
 def rule(*, reference: bool = True, **keys: Any) -> dict[str, Any]:
     return of(reference=reference, tensors=[{"match": "x", **keys}])
 
@@ -86,6 +90,12 @@ def predicts(*, reference: bool = True, **keys: Any) -> dict[str, Any]:
         of(reference=False),
         of(name="n", digest="sha256:" + "0aF" * 21 + "0", load=False, groups={"rng": "compare"}),
         of(names=[{"from": "a", "to": ""}], statistics={"mean": 0, "std": {"rtol": 1}}, tensors=[]),
+        from_(file="b.h5"),
+        from_(git="origin/main"),
+        from_(git="HEAD~2^1^{}", path="g/{file}", missing="allowed"),
+        from_(git="@", missing="forbidden"),
+        from_(url="https://a.example/b", sha256="0aF" * 21 + "0"),
+        from_(url="s3://bucket/key", sha256="0" * 64),
         {**of(), "defaults": {"tolerance": {"rtol": 0, "atol": 1e-6}}},
         rule(expect="identical"),
         rule(expect="ignored", reason="r", until="2027-03-01"),
@@ -128,6 +138,33 @@ def test_both_accept(manifest: dict[str, Any]) -> None:
         {**of(), "defaults": {"tolerance": {"rtol": 0}}},
         {**of(), "defaults": {"tolerance": 1e-6}},
         {**of(), "defaults": None},
+        from_(),
+        from_(lock="a"),
+        from_(path="a"),
+        from_(git="a", url="https://a/b", sha256="0" * 64),
+        from_(file="b.h5", git="a"),
+        from_(file="b.h5", missing="allowed"),
+        from_(git="a", sha256="0" * 64),
+        from_(git="a", missing=True),
+        from_(git="a", missing=None),
+        from_(git=""),
+        from_(git=1),
+        from_(git="-a"),
+        from_(git="a b"),
+        from_(git="a..b"),
+        from_(git="@{u}"),
+        from_(git="a@{1}"),
+        from_(git=":/a"),
+        from_(git="HEAD:a"),
+        from_(git="a^{tree}"),
+        from_(git="a^!"),
+        from_(git="a?"),
+        from_(git="a\\b"),
+        from_(url="https://a/b"),
+        from_(url="a/b", sha256="0" * 64),
+        from_(url="https://a/b", sha256="sha256:" + "0" * 64),
+        of(reference=False) | {"models": [{"weights": "a.h5", "reference": ["b"]}]},
+        of(reference=False) | {"models": [{"weights": "a.h5", "reference": ""}]},
         of(x=1),
         of(name=""),
         of(name=None),

@@ -70,7 +70,7 @@ models:
     statistics: {mean: 1e-5, std: {rtol: 1}}
     load: false
   - weights: models/detector.weights.h5
-    reference: models/golden/detector.keras
+    reference: {git: origin/main, path: models/golden/detector.keras, missing: allowed}
     architecture: {code: "src/models.py:build"}
     load: {keras: 2}
     restore:
@@ -568,12 +568,120 @@ def test_mistakes(text: str, said: list[str]) -> None:
         assert got == said
 
 
-@pytest.mark.parametrize("reference", ["{git: origin/main}", "{lock: a.yml}", "{url: 'https://a', sha256: b}"])
-def test_references_that_are_not_there_yet(reference: str) -> None:
+SHA = "a" * 64
+_SHAPES = "expected a file, {git: …}, or {url: …, sha256: …}"
+_NO_COMMIT = "give a branch, a tag or a commit, like origin/main, v1.2 or HEAD~1"
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        # Shapes.
+        ("5", f"4:5: models[0].reference: {_SHAPES}, found the number 5"),
+        ("[b.h5]", f"4:5: models[0].reference: {_SHAPES}, found a list"),
+        ("{}", "4:5: models[0].reference: names no source: give file, git or url"),
+        ("{path: b.h5}", "4:5: models[0].reference: names no source: give file, git or url"),
+        ("{git: a, url: 'https://a/b'}", "4:5: models[0].reference: has several sources: leave one of git and url"),
+        ("{file: ./a.h5}", "4:5: models[0].reference: is the weight file itself: comparing a file with itself"),
+        # Keys.
+        ("{gti: main}", '4:17: models[0].reference.gti: unknown key, did you mean "git"?'),
+        ("{git: main, pth: x}", '4:28: models[0].reference.pth: unknown key, did you mean "path"?'),
+        (
+            "{lock: a.yml}",
+            "4:17: models[0].reference.lock: unknown key: known here are file, git, path, missing, url and sha256",
+        ),
+        (
+            "{file: b.h5, missing: allowed}",
+            "4:29: models[0].reference.missing: missing belongs to a reference from git",
+        ),
+        (f"{{git: main, sha256: {SHA}}}", "4:28: models[0].reference.sha256: sha256 belongs to a reference from url"),
+        ("{git: }", "4:17: models[0].reference.git: has no value"),
+        # Words.
+        (
+            "{git: main, missing: true}",
+            "4:28: models[0].reference.missing: expected allowed or forbidden, found true: write allowed",
+        ),
+        (
+            "{git: main, missing: alowed}",
+            '4:28: models[0].reference.missing: expected allowed or forbidden, found the text "alowed", did you mean',
+        ),
+        # Commits.
+        ("{git: 1.2}", '4:17: models[0].reference.git: expected a text, found the number 1.2: put it in quotes, "1.2"'),
+        ("{git: ''}", "4:17: models[0].reference.git: expected a text, found an empty one"),
+        ("{git: 'a b'}", f'4:17: models[0].reference.git: "a b" names no commit: {_NO_COMMIT}'),
+        ("{git: --upload-pack=x}", f'4:17: models[0].reference.git: "--upload-pack=x" names no commit: {_NO_COMMIT}'),
+        ("{git: ':/fix'}", f'4:17: models[0].reference.git: ":/fix" names no commit: {_NO_COMMIT}'),
+        ("{git: 'a^{/fix}'}", f'4:17: models[0].reference.git: "a^{{/fix}}" names no commit: {_NO_COMMIT}'),
+        ("{git: 'v1^{tree}'}", f'4:17: models[0].reference.git: "v1^{{tree}}" names no commit: {_NO_COMMIT}'),
+        ("{git: 'heads/*'}", f'4:17: models[0].reference.git: "heads/*" names no commit: {_NO_COMMIT}'),
+        ("{git: ^main}", f'4:17: models[0].reference.git: "^main" names no commit: {_NO_COMMIT}'),
+        ('{git: "a\\nb"}', r'4:17: models[0].reference.git: expected one line without control characters, found "a\u0'),
+        (
+            "{git: 'HEAD:a.h5'}",
+            '4:17: models[0].reference.git: "HEAD:a.h5" names no commit: the commit alone, and the file under `path`',
+        ),
+        ("{git: a..b}", '4:17: models[0].reference.git: "a..b" names no commit: one commit, not a range'),
+        (
+            "{git: '@{u}'}",
+            '4:17: models[0].reference.git: "@{u}" names no commit: what a log of this machine alone knows',
+        ),
+        # Files.
+        ("origin/main", '4:5: models[0].reference: "origin/main" is no file: write {git: …}, like {git: origin/main}'),
+        (
+            "origin/main:a.h5",
+            '4:5: models[0].reference: "origin/main:a.h5" is no file: write {git: …}, like {git: origin',
+        ),
+        ("https://a/b", '4:5: models[0].reference: "https://a/b" is no file: write {url: …, sha256: …}'),
+        ("{file: 'g/*.h5'}", "4:17: models[0].reference.file: a reference names one file, not a glob"),
+        (
+            "{git: main, path: '{name}'}",
+            '4:28: models[0].reference.path: unknown placeholder "{name}": known are {file}',
+        ),
+        # Addresses.
+        ("{url: https://a/b}", "4:5: models[0].reference: needs `sha256`: what lies at an address can change"),
+        (
+            "{url: https://a/b, sha256: b}",
+            '4:35: models[0].reference.sha256: expected the 64 hexadecimal digits of the file\'s SHA-256, found "b"',
+        ),
+        (f"{{url: a/b, sha256: {SHA}}}", "4:17: models[0].reference.url: expected an address like https://host/golden"),
+        (f"{{url: http://a/b, sha256: {SHA}}}", "4:17: models[0].reference.url: http is not encrypted: give an https"),
+        (
+            f"{{url: https://me:pw@a/b, sha256: {SHA}}}",
+            "4:17: models[0].reference.url: an address with a user's name or password would be shown in reports",
+        ),
+    ],
+)
+def test_references(reference: str, said: str) -> None:
     (problem,) = problems(entry(f"reference: {reference}", reference=False))
-    assert problem.startswith(
-        "4:5: models[0].reference: this version of weight-gate reads a reference from a path only"
-    )
+    assert problem.startswith(said)
+
+
+def test_a_glob_has_no_one_digest() -> None:
+    text = f"version: 1\nmodels:\n  - weights: '*.h5'\n    reference: {{url: https://a/b, sha256: {SHA}}}\n"
+    assert problems(text) == [
+        "4:5: models[0].reference: `weights` is a glob, and the digest of one file cannot be that of each: remove one"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "source"),
+    [
+        ("b.h5", ("b.h5", None, None, None, None, None)),
+        ("./origin/b.h5", ("./origin/b.h5", None, None, None, None, None)),
+        ("{file: b.h5}", ("b.h5", None, None, None, None, None)),
+        ("{git: origin/main}", (None, "origin/main", None, None, None, None)),
+        ("{git: HEAD~1^2, missing: allowed}", (None, "HEAD~1^2", None, "allowed", None, None)),
+        ("{git: 'v1^{}', path: 'gold/{file}'}", (None, "v1^{}", "gold/a.h5", None, None, None)),
+        ("{git: '@'}", (None, "@", None, None, None, None)),
+        ("{git: refs/pull/7/head}", (None, "refs/pull/7/head", None, None, None, None)),
+        (f"{{url: s3://b/k, sha256: {SHA.upper()}}}", (None, None, None, None, "s3://b/k", SHA)),
+    ],
+)
+def test_sources(written: str, source: tuple[str | None, ...]) -> None:
+    model = load(entry(f"reference: {written}", reference=False)).manifest.models[0]
+    said = model.reference_for()
+    assert said is not None
+    assert (said.file, said.git, said.path, said.missing, said.url, said.sha256) == source
 
 
 def test_everything_at_once() -> None:

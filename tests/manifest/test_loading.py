@@ -10,6 +10,7 @@ from gate.manifest.fields import split_code
 from gate.manifest.load import parse_manifest
 from gate.manifest.loading import PredictionEntry
 from gate.manifest.model import ModelEntry
+from gate.manifest.text import Path
 
 
 def model(*lines: str, weights: str = "a.h5", reference: bool = True) -> ModelEntry:
@@ -110,6 +111,10 @@ def test_how_outputs_are_compared(body: str, elementwise: bool, from_reference: 
     assert (said.is_elementwise, said.from_reference) == (elementwise, from_reference)
 
 
+def paths(line: str) -> list[tuple[Path, str]]:
+    return list(model(line, reference=False).paths())
+
+
 def test_the_paths_and_the_code_of_a_model() -> None:
     said = model(
         "architecture: {code: 'src/m.py:C.build'}",
@@ -122,15 +127,20 @@ def test_the_paths_and_the_code_of_a_model() -> None:
         (("predictions", 0, "inputs"), "i.npz"),
         (("predictions", 0, "metric", "code"), "n.py"),
         (("predictions", 1, "expected"), "e.json"),
+        (("reference",), "b.h5"),
     ]
     assert list(said.hooks()) == [
         (("architecture", "code"), "src/m.py:C.build"),
         (("predictions", 0, "metric", "code"), "n.py:f"),
     ]
-    assert list(model("architecture: {keras: a/b.keras}").paths()) == [(("architecture", "keras"), "a/b.keras")]
-    assert list(model("architecture: {json: c.json}").paths()) == [(("architecture", "json"), "c.json")]
-    assert list(model("load: {code: 's.py:f'}").paths()) == [(("load", "code"), "s.py")]
-    assert list(model("load: false").paths()) == []
+    assert paths("architecture: {keras: a/b.keras}") == [(("architecture", "keras"), "a/b.keras")]
+    assert paths("architecture: {json: c.json}") == [(("architecture", "json"), "c.json")]
+    assert paths("load: {code: 's.py:f'}") == [(("load", "code"), "s.py")]
+    assert paths("load: false") == []
+    assert paths("reference: {file: 'g/{stem}.h5'}") == [(("reference",), "g/a.h5")]
+    assert paths("reference: {git: main}") == []
+    assert paths("reference: {git: main, path: 'g/{file}'}") == [(("reference", "path"), "g/a.h5")]
+    assert paths(f"reference: {{url: 'https://a/b', sha256: {'a' * 64}}}") == []
     assert list(model("load: false").hooks()) == []
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from gate.manifest import Manifest
 from gate.manifest.crosscheck import is_glob, stem
 from gate.manifest.fields import STATISTICS
-from gate.manifest.model import ModelEntry, StatisticExpectation, Statistics, TensorRule
+from gate.manifest.model import ModelEntry, ReferenceEntry, StatisticExpectation, Statistics, TensorRule
 from gate.tensors import rules, statistics
 
 
@@ -41,13 +41,17 @@ def test_the_names_of_a_glob() -> None:
     glob = model(weights="m/*.h5", reference="golden/{stem}/{file}/{{x}}")
     assert glob.is_glob
     assert glob.name_of("m/b.weights.h5") == "b"
-    assert glob.reference_for("m/b.weights.h5") == "golden/b/b.weights.h5/{x}"
+    reference = glob.reference_for("m/b.weights.h5")
+    assert reference is not None
+    assert reference.file == "golden/b/b.weights.h5/{x}"
     assert [is_glob(path) for path in ("a*", "a?", "[ab]", "a{b}")] == [True, True, True, False]
 
 
 def test_one_file() -> None:
     one = model(name="n", reference="golden/{file}")
-    assert (one.is_glob, one.name_of(), one.reference_for()) == (False, "n", "golden/a.weights.h5")
+    assert (one.is_glob, one.name_of(), one.reference_for()) == (False, "n", ReferenceEntry(file="golden/a.weights.h5"))
+    from_git = model(reference={"git": "main", "path": "{stem}/{file}"}).reference_for()
+    assert from_git == ReferenceEntry(git="main", path="a/a.weights.h5")
     assert model().reference_for() is None
 
 
@@ -65,6 +69,9 @@ def test_frozen() -> None:
         {"tensors": [{"match": "a", "expect": "new"}]},
         {"tensors": [{"match": "a", "shape": ["1"]}]},
         {"reference": "m/a.weights.h5"},
+        {"reference": {"file": "./m/a.weights.h5"}},
+        {"reference": {"git": "a", "url": "https://a/b"}},
+        {"reference": {"url": "https://a/b"}},
         {"load": 0},
         {"load": False, "roundtrip": ["keras"]},
         {"architecture": {"json": "a", "keras": "b"}},

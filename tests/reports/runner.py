@@ -1,7 +1,13 @@
-"""GitHub's runner, as far as it reads output: actions/runner, ActionCommand.cs and FileCommandManager.cs.
+"""GitHub's runner, as far as it reads output. A port of these files of actions/runner, as they are at commit 079cdb1d:
 
-Stricter than the original in two ways: every word counts as a registered command, and characters that a
-comparison by culture may skip are skipped everywhere.
+- src/Runner.Common/ActionCommand.cs: `TryParseV2` takes `::name key=value,…::data` after leading blanks, `TryParse`
+  takes `##[name key=value;…]data` anywhere in a line;
+- src/Runner.Worker/ActionCommandManager.cs: the second form is tried where the first is no registered command;
+- src/Runner.Sdk/ProcessInvoker.cs: stdout and stderr are read apart, both by `StreamReader.ReadLine`;
+- src/Runner.Worker/FileCommandManager.cs, for `outputs`.
+
+Stricter than the original in three ways: every word counts as a registered command, characters that a comparison by
+culture may skip are skipped everywhere, and Azure's `##vso[` counts too.
 """
 
 import re
@@ -43,18 +49,28 @@ def _second_form(line: str) -> Command | None:
     if not line.startswith("::") or (end := line.find("::", 2)) < 0:
         return None
     name, _, rest = line[2:end].partition(" ")
-    properties = {}
-    for pair in rest.strip().split(","):
-        key, equals, value = pair.partition("=")
-        if equals and key and value:
-            properties[key] = _unescaped(value, **{"%3A": ":", "%2C": ","})
+    properties = _properties(rest.strip(), ",", {"%3A": ":", "%2C": ","})
     return Command(name, _unescaped(line[end + 2 :]), properties)
 
 
 def _first_form(line: str) -> Command | None:
     line = _without_skipped(line)
     match = re.search(r"##(?:vso)?\[(.*?)\](.*)", line)
-    return Command(match[1], match[2]) if match else None
+    if match is None:
+        return None
+    more = {"%3B": ";", "%5D": "]"}
+    name, _, rest = match[1].partition(" ")
+    return Command(name, _unescaped(match[2], **more), _properties(rest, ";", more))
+
+
+def _properties(text: str, between: str, escapes: dict[str, str]) -> dict[str, str]:
+    """`Split` with `RemoveEmptyEntries`: what would be an empty part is none, so `==a==b` is a=b."""
+    properties = {}
+    for pair in text.split(between):
+        key, _, value = pair.lstrip("=").partition("=")
+        if key and value.lstrip("="):
+            properties[key.lower()] = _unescaped(value.lstrip("="), **escapes)
+    return properties
 
 
 def outputs(text: str) -> dict[str, str]:

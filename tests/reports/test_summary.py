@@ -9,7 +9,7 @@ from markdown_it.token import Token
 
 from gate.reports.summary import LIMIT, summary
 from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
-from reports.samples import HOSTILE, error, hostile_run, letters, mixed, model, passed, run, values, waived
+from reports.samples import AT, HOSTILE, error, hostile_run, letters, mixed, model, passed, run, values, waived
 from reports.strategies import runs, steady
 
 GFM = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -133,7 +133,25 @@ def test_the_one_that_speaks_for_others_is_named() -> None:
     found = [Finding("altered", f"{i} of 9 elements", f"block_{i}/kernel", severity=1.0) for i in range(3)]
     text = summary(run(model("m", CheckResult("restore", Outcome.FAILED, "3 differ", tuple(found)))))
     _assert_ours(text)
-    assert "- `block_{0..2}/kernel` (3 tensors)\\\n  first: `block_0/kernel`: 0 of 9 elements\n" in text
+    assert "- `block_{0..2}/kernel` (3 tensors)\\\n  first: `block_0/kernel`: **0 of 9 elements**\n" in text
+
+
+def test_a_check_without_a_finding_of_its_own_takes_no_heading() -> None:
+    """`loaded-values` repeats what `values` found, and of a cancelled run many checks were not reached."""
+    again = CheckResult("loaded-values", Outcome.FAILED, "after loading: 13 findings as in the file", (), AT)
+    late = CheckResult("restore", Outcome.NOT_RUN, "", position=AT)
+    text = summary(run(model("m", values(), again, late)))
+    tokens = _assert_ours(text)
+    headings = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
+    assert headings[1:] == ["❌ `m` values: failed", "Coverage and notes", "Reproduce locally"]
+    told = [token.content for token in tokens if token.type == "inline"]
+    lines = (
+        "**❌ `m` loaded-values: failed**",
+        "after loading: 13 findings as in the file",
+        "asked for at `weight-gate.yml:4:5`",
+    )
+    assert "\\\n".join(lines) in told
+    assert "**⏸️ `m` restore: not run**\\\nthe check not reached" in told
 
 
 @pytest.mark.parametrize("summed", ["the child crashed", ""])
@@ -146,8 +164,8 @@ def test_advice_for_several_stands_after_them() -> None:
     found = tuple(Finding("altered", f"{i} of 9 elements", name, hint="see why") for i, name in enumerate("abc"))
     tokens = _assert_ours(summary(run(model("m", CheckResult("restore", Outcome.FAILED, "3 differ", found)))))
     told = [token.content for token in tokens if token.type == "inline"]
-    at = told.index("`c`\\\n2 of 9 elements")
-    assert told[at - 2 : at] == ["`a`\\\n0 of 9 elements", "`b`\\\n1 of 9 elements"]
+    at = told.index("`c`\\\n**2 of 9 elements**")
+    assert told[at - 2 : at] == ["`a`\\\n**0 of 9 elements**", "`b`\\\n**1 of 9 elements**"]
     assert told[at + 1] == "**What to do:** see why"
 
 

@@ -1,7 +1,9 @@
 """Each way to load, in this process: what it loads into, what it says where it cannot, what the loaded thing does."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from gate.runtime.loaders import LOADERS
 from gate.runtime.loaders.architecture import built
 from gate.runtime.loaders.interface import How, Loaded, Refused, first_line
 from gate.runtime.loaders.keras_model import KerasLoaded, named_outputs
+from gate.runtime.loaders.project_code import called, module_of
 from gate.runtime.loaders.saved_model import TrackableLoaded
 from gate.tensors.model_inputs import InputSpec
 from gate.tensors.weightset import Group
@@ -109,6 +112,59 @@ def test_code_that_builds_nothing(tmp_path: Path, code: str, says: str) -> None:
     (tmp_path / "builds_nothing.py").write_text(code, encoding="utf-8")
     with pytest.raises(Refused, match=says):
         built({"code": [str(tmp_path / "builds_nothing.py"), "build"]})
+
+
+def package(folder: Path, name: str, **files: str) -> Path:
+    (folder / name).mkdir(parents=True)
+    for file, text in {"__init__": "", **files}.items():
+        (folder / name / f"{file}.py").write_text(text, encoding="utf-8")
+    return folder / name
+
+
+@pytest.fixture
+def forgets_modules() -> Iterator[None]:
+    before, path = set(sys.modules), list(sys.path)
+    yield
+    sys.path[:] = path
+    for name in set(sys.modules) - before:
+        if name.startswith(("zoo_", "models_", "keras_tuned")):
+            del sys.modules[name]
+
+
+@pytest.mark.usefixtures("forgets_modules")
+def test_code_in_a_package_imports_with_dots(tmp_path: Path) -> None:
+    top = package(tmp_path, "zoo_top", sizes="SIZE = 3")
+    code = "from ..sizes import SIZE\nfrom . import words\ndef f(): return SIZE"
+    inner = package(top, "zoo_inner", models_dotted=code, words="")
+    file = str(inner / "models_dotted.py")
+    assert called(file, "f") == 3
+    assert module_of(file) is module_of(file)
+    assert module_of(file).__name__ == "zoo_top.zoo_inner.models_dotted"
+
+
+@pytest.mark.usefixtures("forgets_modules")
+def test_a_package_is_imported_only_where_a_dot_asks_for_it(tmp_path: Path) -> None:
+    """What its `__init__` imports may be missing here."""
+    folder = package(tmp_path, "zoo_broken", __init__="import nothing_of_this_name", models_plain="def f(): return 3")
+    assert called(str(folder / "models_plain.py"), "f") == 3
+
+
+@pytest.mark.usefixtures("forgets_modules")
+def test_a_dot_without_a_package_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "models_alone.py").write_text("from .layers import X", encoding="utf-8")
+    for _ in range(2):  # half of a module is none the second time either
+        with pytest.raises(Refused, match="no known parent package") as caught:
+            called(str(tmp_path / "src" / "models_alone.py"), "f")
+        assert "put an __init__.py into src/" in caught.value.hint
+
+
+@pytest.mark.usefixtures("forgets_modules")
+def test_a_package_of_an_installed_name_is_not_that_one(tmp_path: Path) -> None:
+    folder = package(tmp_path, "numpy", models_shadowed="from .layers import X")
+    with pytest.raises(Refused, match="no known parent package"):
+        called(str(folder / "models_shadowed.py"), "f")
+    assert sys.modules["numpy"] is np
 
 
 def test_an_architecture_whose_own_weights_do_not_load_says_nothing_of_others(tmp_path: Path) -> None:
@@ -255,9 +311,12 @@ def test_inputs_have_their_names_and_default_ones_their_places() -> None:
     assert specs(keras.Model(given, dense(given["b"]))) == [
         InputSpec("a", "int32", (None, 4)), InputSpec("b", "float32", (None, 3)),
     ]  # fmt: skip
-    assert specs(MODELS["nested"]()) == [InputSpec("input", "float32", (None, 4))]
+    (alone,) = specs(MODELS["nested"]())
+    assert replace(alone, own="") == InputSpec("input", "float32", (None, 4))
     two = [keras.Input((3,)), keras.Input((3,))]
-    assert [each.name for each in specs(keras.Model(two, keras.layers.Add()(two)))] == ["input_0", "input_1"]
+    found = specs(keras.Model(two, keras.layers.Add()(two)))
+    assert [each.name for each in found] == ["input_0", "input_1"]
+    assert [each.own for each in found] == [each.name for each in two]
     assert specs(MODELS["vocabulary"]())[0].dtype == "string"
 
 

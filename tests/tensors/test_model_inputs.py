@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gate.errors import GateError
-from gate.tensors.model_inputs import FREE_LENGTH, WORDS, InputSpec, fit, random_inputs
+from gate.tensors.model_inputs import FREE_LENGTH, WORDS, InputSpec, fit, made_up, random_inputs
 from support.cli import ROOT
 
 IMAGE = InputSpec("image", "float32", (None, 2, 3))
@@ -228,6 +228,18 @@ def test_inputs_that_no_array_can_be(dtype: str) -> None:
         random_inputs([InputSpec("x", dtype, (None,))], 1, 0)
 
 
+def test_several_inputs_go_by_the_models_own_default_names_too() -> None:
+    wanted = specs("input_layer_7", "input_layer_3", own=True)
+    first, second = np.zeros((2, 4), np.float32), np.ones((2, 4), np.float32)
+    for arrays in ({"input_0": first, "input_1": second}, {"input_layer_3": second, "input_layer_7": first}):
+        found = fit({**arrays, "labels": np.zeros(2)}, wanted)
+        assert found.inputs["input_0"] is first
+        assert found.inputs["input_1"] is second
+        assert list(found.rest) == ["labels"]
+    with pytest.raises(GateError, match="no array for the input"):
+        fit({"input_0": first, "input_layer_3": second}, wanted)
+
+
 # Made-up inputs
 
 
@@ -273,6 +285,34 @@ def test_the_seed_and_the_name_decide() -> None:
     both = random_inputs([InputSpec("y", "float32", (None, 4)), InputSpec("x", "float32", (None, 4))], 8, 0)
     assert np.array_equal(both["x"], first)
     assert list(both) == ["y", "x"]
+
+
+def specs(*names: str, own: bool = False) -> list[InputSpec]:
+    """Inputs of these names, or of these as the model's own where it shows their places."""
+    return [InputSpec(f"input_{at}" if own else name, "float32", (None, 4), name) for at, name in enumerate(names)]
+
+
+@pytest.mark.parametrize(("keras", "exported", "expected"), [
+    (["keras_tensor_5"], ["inputs"], ["input"]),
+    (["image"], ["image"], ["input"]),
+    (["input_layer_9", "input_layer_10"], ["input_layer_10", "input_layer_9"], ["input_0", "input_1"]),
+    (["input_layer_1", "input_layer"], ["input_layer", "input_layer_1"], ["input_1", "input_0"]),
+    (["input_0", "input_1"], ["args_0", "args_0_1"], ["input_0", "input_1"]),
+    (["zed", "input_layer", "alpha"], ["alpha", "input_layer", "zed"], ["zed", "input_0", "alpha"]),
+])  # fmt: skip
+def test_every_graph_of_a_model_has_the_same_made_up_inputs(
+    keras: list[str], exported: list[str], expected: list[str]
+) -> None:
+    """A SavedModel takes its inputs in the order of the alphabet; the two lists of each case are one model's."""
+    ours, theirs = made_up(specs(*keras, own=True)), made_up(specs(*exported))
+    assert list(ours.values()) == expected
+    assert sorted(theirs.values()) == sorted(expected)
+    if set(keras) == set(exported):
+        assert [theirs[name] for name in keras] == expected
+
+
+def test_inputs_of_other_names_are_made_up_otherwise() -> None:
+    assert set(made_up(specs("q", "p")).values()).isdisjoint(made_up(specs("args_0", "args_0_1")).values())
 
 
 def test_more_samples_begin_with_the_fewer() -> None:

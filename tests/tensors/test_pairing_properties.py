@@ -34,6 +34,12 @@ ONCE_WRONG = (
     1505427165,  # `stage_1/unit/stage_1` met `stage_1`: its counterpart has a variable more
 )
 """Seeds of cases of which a pair was wrong."""
+ONCE_ONE_WAY = (
+    3527923627,  # `/2/gamma` by its place, though one file has a layer of just those variables that could be it too
+    4211818754,  # the same, where both files have the whole layer under its names: nothing is in doubt
+    2147731529,  # the same, below a layer that both name
+)
+"""Seeds of cases that paired otherwise there than back, or of which a first mend paired less."""
 
 
 @dataclass
@@ -100,13 +106,26 @@ def test_every_tensor_is_there_once(random: Random) -> None:
         assert each.candidates
 
 
+def there_and_back(case: Case) -> tuple[dict[str, str], dict[str, str]]:
+    """The pairs, by the candidate's names, with either file as the reference."""
+    there = pairs_of(pair(case.ours.tensors, case.theirs.tensors))
+    back = pairs_of(pair(case.theirs.tensors, case.ours.tensors))
+    return there, {ours: theirs for theirs, ours in back.items()}
+
+
 @quick
 @given(seeds)
 def test_both_ways_give_the_same_pairs(random: Random) -> None:
-    case = case_of(random)
-    there = pairs_of(pair(case.ours.tensors, case.theirs.tensors))
-    back = pairs_of(pair(case.theirs.tensors, case.ours.tensors))
-    assert there == {ours: theirs for theirs, ours in back.items()}
+    there, back = there_and_back(case_of(random))
+    assert there == back
+
+
+@pytest.mark.parametrize("seed", ONCE_ONE_WAY)
+def test_what_went_one_way_only_goes_both_or_neither(seed: int) -> None:
+    case = case_of(Random(seed))
+    there, back = there_and_back(case)
+    assert there == back
+    assert wrong(case) == {}
 
 
 @quick
@@ -171,6 +190,23 @@ def test_a_name_without_its_layers_name_pairs_nothing() -> None:
     theirs = by_name(held("left/kernel", ("left", "0")), held("kernel", (None, "1")))
     assert pair(ours, theirs).both == ()
     assert {each.reference for each in pair(ours, theirs).uncertain} >= {"kernel (reference)"}
+
+
+def test_a_place_means_nothing_where_another_layer_could_be_the_one() -> None:
+    """`part_2` holds just what `/2` held; that `/2` is there too, with less, settles nothing, whichever file asks."""
+
+    def second(*variables: str) -> tuple[Tensor, ...]:
+        layer = Layer((Step(None, "/2"),), ("layers", 2))
+        return tuple(replace(held(f"/2/{each}", variable=each), layer=layer) for each in variables)
+
+    whole = by_name(*second("gamma", "beta"))
+    parts = [held(f"part_2/{each}", (None, "/1"), (None, "/1/2"), variable=each) for each in ("gamma", "beta")]
+    other = by_name(*second("gamma"), *parts)
+    assert pair(whole, other).both == pair(other, whole).both == ()
+    assert pairs_of(pair(whole, by_name(*second("gamma")))) == {"/2/gamma": "/2/gamma"}
+    other = by_name(*second("gamma", "beta"), *parts)
+    for one, another in ((whole, other), (other, whole)):
+        assert pairs_of(pair(one, another)) == {name: name for name in whole}
 
 
 def test_a_rule_may_say_that_a_name_means_the_same() -> None:

@@ -42,7 +42,8 @@ def by_objects(
     bundle: Bundle, graph: Graph, chains: Mapping[int, tuple[str, ...]] | None = None, containers: Collection[int] = ()
 ) -> Contents:
     """The tensors that the object graph names. `chains` and `containers`: see `ObjectNames`."""
-    named_objects = ObjectNames(graph, chains, containers, bundle.shown).found
+    whole = {key for key, stored in bundle.tensors.items() if stored.shape == () and stored.dtype.kind in "iu"}
+    named_objects = ObjectNames(graph, chains, containers, bundle.shown, whole).found
     found, empty = _with_tables(named_objects, bundle)
     twice = next((key for key, count in Counter(each.key for each in found).items() if count > 1), None)
     if twice is not None:

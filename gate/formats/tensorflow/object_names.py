@@ -90,7 +90,7 @@ class ObjectNames:
     """Names all values of one graph.
 
     `chains` has the whole chain of a variable's layers, where a function tells it; `containers` are the objects that
-    are known to be lists and dicts.
+    are known to be lists and dicts; `whole` are the keys of single integers.
     """
 
     def __init__(
@@ -99,13 +99,14 @@ class ObjectNames:
         chains: Mapping[int, tuple[str, ...]] | None = None,
         containers: Collection[int] = (),
         shown: str = "the checkpoint",
+        whole: Collection[str] = (),
     ) -> None:
         self.graph = graph
         self.shown = shown
         self.lists = frozenset(number for number in range(len(graph)) if self._is_list(number))
         self.chains = chains or {}
         self.containers = containers
-        self.roles: Roles = roles(graph)
+        self.roles: Roles = roles(graph, whole)
         self.start = self._model()
         edge = self.roles.model.get(self.start)
         self.held_as = edge[1] if edge else ""

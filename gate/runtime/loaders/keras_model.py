@@ -104,9 +104,10 @@ class KerasLoaded(Loaded):
         if not given:
             return self._called_with or super().inputs(None)
         names = list(getattr(self.model, "input_names", None) or [each.name for each in given])
+        shown = [_input_name(name, place, len(names)) for place, name in enumerate(names)]
         return [
-            InputSpec(_input_name(name, place, len(names)), _dtype_name(each.dtype), tuple(each.shape))
-            for place, (name, each) in enumerate(zip(names, given, strict=True))
+            InputSpec(called, _dtype_name(each.dtype), tuple(each.shape), "" if called == name else str(name))
+            for called, name, each in zip(shown, names, given, strict=True)
         ]
 
     @property

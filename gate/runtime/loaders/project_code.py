@@ -1,5 +1,7 @@
 """Functions of the repository: `PATH.py:FUNCTION`. They run only with `--allow-code`, in the child."""
 
+import ast
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,26 +16,66 @@ from gate.tensors.weightset import Array, Step
 
 
 def module_of(file: str) -> Any:
-    """The module; the folder of its file, and the current one (the manifest's), can be imported from."""
+    """The module; the folder of its file, that of its package and the current one can be imported from.
+
+    The current folder is the manifest's. Where the file imports with a dot, it is a part of the package around it.
+    """
     path = Path(file)
-    for folder in (str(path.parent), str(Path.cwd())):
+    package, top = _package_of(path)
+    for folder in (str(path.parent), str(top), str(Path.cwd())):
         if folder not in sys.path:
             sys.path.insert(0, folder)
-    module = sys.modules.get(path.stem)
-    if module is None or getattr(module, "__file__", None) != file:
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        if spec is None or spec.loader is None:
-            raise Refused(f"{path.name} is no Python file", "name a file that ends in .py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException as error:
-            raise Refused(
-                f"{path.name} could not be imported: {type(error).__name__}: {first_line(error)}",
-                "run it by hand, with the packages that it needs",
-            ) from error
+    try:
+        if package and _imports_with_a_dot(path) and _is_ours(package, path):
+            return importlib.import_module(package if path.stem == "__init__" else f"{package}.{path.stem}")
+        module = sys.modules.get(path.stem)
+        return module if module is not None and getattr(module, "__file__", None) == file else _executed(path)
+    except Refused:
+        raise
+    except BaseException as error:
+        lacking = "no known parent package" in str(error)
+        raise Refused(
+            f"{path.name} could not be imported: {type(error).__name__}: {first_line(error)}",
+            f"put an __init__.py into {path.parent.name}/, which makes it a package, or import without the dot"
+            if lacking
+            else "run it by hand, with the packages that it needs",
+        ) from error
+
+
+def _executed(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise Refused(f"{path.name} is no Python file", "name a file that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]  # half of a module: the next import has to fail as this one does
+        raise
     return module
+
+
+def _imports_with_a_dot(path: Path) -> bool:
+    """Whether it has `from .layers import …` anywhere: only then what the package itself imports has to be there."""
+    nodes = ast.walk(ast.parse(path.read_bytes()))
+    return any(isinstance(node, ast.ImportFrom) and node.level > 0 for node in nodes)
+
+
+def _package_of(path: Path) -> tuple[str, Path]:
+    """The name of the package that a file is in, empty where it is in none, and the folder to import that from."""
+    names: list[str] = []
+    folder = path.parent
+    while (folder / "__init__.py").is_file() and folder.name.isidentifier():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(names), folder
+
+
+def _is_ours(package: str, path: Path) -> bool:
+    """Whether the name of a package means the one around this file, and none that is installed or imported already."""
+    spec = importlib.util.find_spec(package)
+    return spec is not None and str(path.parent) in (spec.submodule_search_locations or ())
 
 
 def function_of(file: str, name: str) -> Callable[..., Any]:

@@ -175,6 +175,68 @@ def test_slots_and_the_save_counter_are_no_weights(tmp_path: Path) -> None:
     assert groups[f"model/kernel/.OPTIMIZER_SLOT/optimizer/momentum{ATTRIBUTE}"] is Group.OPTIMIZER
 
 
+def groups_of(folder: Path, objects: list[Object], **values: object) -> dict[str, Group]:
+    """The group of each value, by its key; those of `values`, by the object's path, are given, others are floats."""
+    given = {f"{path}{ATTRIBUTE}": np.asarray(value) for path, value in values.items()}
+    found = read(folder, objects, values_of(objects) | given).values()
+    return {each.stored_as.removesuffix(ATTRIBUTE): each.group for each in found}
+
+
+def counted(name: str = "step", *more: tuple[str, int]) -> list[Object]:
+    """What `tf.train.Checkpoint(step=…, net=…)` writes; the root holds `more`."""
+    return [
+        Object([(name, 1), ("net", 2), *more]), variable(name, "Variable"), Object([("dense", 3)]),
+        Object([("kernel", 4)]), variable("net/dense/kernel", "dense/kernel"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["step", "epoch", "global_step", "best_epoch", "iterations"])
+def test_a_counter_beside_the_model_is_no_weight(name: str, tmp_path: Path) -> None:
+    groups = groups_of(tmp_path, counted(name), **{name: np.int64(7)})
+    assert groups == {name: Group.METRICS, "net/dense/kernel": Group.WEIGHTS}
+    found = read(tmp_path, counted(name), values_of(counted(name)) | {f"{name}{ATTRIBUTE}": np.array(7)})
+    assert set(found) == {f"metrics/{name}", "dense/kernel"}  # as if the counter were not there
+
+
+@pytest.mark.parametrize("value", [np.float32(7), np.array([7]), np.array(True), texts(b"7").reshape(())], ids=repr)
+def test_what_is_no_single_integer_is_a_weight(value: object, tmp_path: Path) -> None:
+    assert groups_of(tmp_path, counted(), step=value)["step"] is Group.WEIGHTS
+
+
+def test_an_integer_of_another_name_is_a_weight(tmp_path: Path) -> None:
+    assert groups_of(tmp_path, counted("zero_point"), zero_point=np.int64(7))["zero_point"] is Group.WEIGHTS
+
+
+@pytest.mark.parametrize("more", [("root", 0), ("signatures", 3)])
+def test_a_step_of_a_model_is_a_weight(more: tuple[str, int], tmp_path: Path) -> None:
+    """A root that is the model holds itself, as `root`."""
+    assert groups_of(tmp_path, counted("step", more), step=np.int64(7))["step"] is Group.WEIGHTS
+
+
+def test_a_step_below_the_root_is_a_weight(tmp_path: Path) -> None:
+    objects = [Object([("net", 1)]), Object([("step", 2), ("kernel", 3)]), variable("net/step"), variable("net/kernel")]
+    assert set(groups_of(tmp_path / "a", objects, **{"net/step": np.int64(7)}).values()) == {Group.WEIGHTS}
+    objects = counted()
+    objects[2] = Object([("dense", 3), ("my_step", 1)])  # the model holds it too
+    assert groups_of(tmp_path / "b", objects, step=np.int64(7))["step"] is Group.WEIGHTS
+
+
+def test_a_counter_alone_is_all_there_is(tmp_path: Path) -> None:
+    objects = [Object([("step", 1)]), variable("step", "Variable")]
+    assert groups_of(tmp_path, objects, step=np.int64(7)) == {"step": Group.WEIGHTS}
+
+
+def test_the_iterations_of_an_optimizer_by_another_name_are_the_optimizers(tmp_path: Path) -> None:
+    """`Checkpoint(step=optimizer.iterations, net=…, optimizer=…)`, as Keras 3 writes it."""
+    objects = [
+        *counted("step", ("optimizer", 5)), Object([("_iterations", 1), ("_learning_rate", 6), ("_variables", 7)]),
+        variable("optimizer/_learning_rate", "adam/learning_rate"), Object([("0", 1), ("1", 6)]),
+    ]  # fmt: skip
+    groups = groups_of(tmp_path, objects, step=np.int64(7))
+    assert groups.pop("net/dense/kernel") is Group.WEIGHTS
+    assert set(groups.values()) == {Group.OPTIMIZER}
+
+
 MANY = 10_000
 
 

@@ -1,0 +1,58 @@
+"""What a manifest says of where a reference comes from."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from gate.manifest import crosscheck
+from gate.manifest.fields import Allowance, GitRef, ReferencePath, Sha256, Url, fill_placeholders
+from gate.manifest.part import Part
+
+
+class ReferenceEntry(Part):
+    """What the weights are compared with: one of file, git, url. A bare text is short for `{file: text}`."""
+
+    file: ReferencePath | None = Field(
+        None,
+        description="A file, relative to the manifest's folder. {file} stands for the name of the weight file, {stem} "
+        "for that name up to its first dot.",
+    )
+    git: GitRef | None = Field(
+        None,
+        description="A branch, a tag or a commit, like origin/main. A branch means the commit at which HEAD left it "
+        "(the merge base).",
+    )
+    path: ReferencePath | None = Field(
+        None,
+        description="Where the file lies in that commit, relative to the manifest's folder, with {file} and {stem}; by "
+        "default where `weights` lies.",
+    )
+    missing: Allowance | None = Field(
+        None,
+        description="Whether the file may be missing in that commit, as that of a new model is; its values are then "
+        "compared with nothing, and the report says so. Forbidden by default.",
+    )
+    url: Url | None = Field(
+        None, description="An address of one file: https, s3 (with weight-gate[s3]) or gs (with weight-gate[gcs])."
+    )
+    sha256: Sha256 | None = Field(None, description="The SHA-256 of what lies at the address, in hexadecimal digits.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _file(cls, data: Any) -> Any:
+        return {"file": data} if isinstance(data, str) else data
+
+    @classmethod
+    def problems(cls, said: Mapping[str, Any]) -> Iterable[crosscheck.Problem]:
+        """What is wrong between the keys of one such mapping."""
+        return crosscheck.reference(said)
+
+    def named(self, file: str, stem: str) -> "ReferenceEntry":
+        """The same with `{file}` and `{stem}` filled in."""
+        filled = {
+            key: fill_placeholders(value, file, stem)
+            for key, value in (("file", self.file), ("path", self.path))
+            if value is not None
+        }
+        return self.model_copy(update=filled)
