@@ -62,7 +62,7 @@ LIBRARIES = {
     "formats": {"crc32c", "h5py", "isal", "ml_dtypes", "numpy"},
     "checks": {"numpy"},
     "requirements": {"packaging"},
-    "references": {"aiohttp", "fsspec"},
+    "references": {"aiohttp", "fsspec", "gcsfs", "s3fs"},
     "run": {"numpy"},
     "runtime": {"crc32c", "h5py", "keras", "ml_dtypes", "numpy", "tensorflow", "tf_keras"},
     "reports": {"rich", "junit_xml"},

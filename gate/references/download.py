@@ -5,28 +5,14 @@ import shutil
 import time
 from collections.abc import Coroutine
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gate.errors import GateError
+from gate.references.limits import Limits
 from gate.references.remote import FETCH_IT, BrokeOffError, explained, remote
 
 _LOOK_SECONDS = 0.1
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one download may take. The time is for all tries together."""
-
-    most_bytes: int = 20 * 1024**3
-    seconds: float = 3600.0
-    stall_seconds: float = 60.0
-    least_bytes: int = 64 * 1024
-    """In `stall_seconds`: less than that is no progress."""
-    tries: int = 3
-    pause_seconds: float = 2.0
-    """After the first try; four times that after the second."""
 
 
 def download(url: str, shown: str, to: Path, limits: Limits) -> None:

@@ -46,9 +46,7 @@ def remote(url: str) -> Remote:
         return _https(url)
     package, extra = _EXTRAS[scheme]
     try:
-        from fsspec import filesystem  # noqa: PLC0415 - only where something is fetched
-
-        system = filesystem(scheme, skip_instance_cache=True)
+        system = _s3() if scheme == "s3" else _gs()
     except ImportError as error:
         raise GateError(
             f"{scheme}:// addresses need the package {package}, which is not installed",
@@ -59,6 +57,19 @@ def remote(url: str) -> Remote:
 
 async def _nothing() -> None:
     """What needs no closing."""
+
+
+def _s3() -> Any:
+    from s3fs import S3FileSystem  # noqa: PLC0415 - only where something is fetched
+
+    return S3FileSystem(skip_instance_cache=True)
+
+
+def _gs() -> Any:
+    """Without what newer versions add for other kinds of buckets: that is gRPC, which prints to stderr itself."""
+    from gcsfs.core import GCSFileSystem  # noqa: PLC0415
+
+    return GCSFileSystem(skip_instance_cache=True)
 
 
 def _https(url: str) -> Remote:

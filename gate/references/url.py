@@ -7,8 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 from gate.errors import GateError, UnreadableError
 from gate.references.cache import Cache, sha256_of
-from gate.references.download import Limits, download
 from gate.references.interface import Fetched, Reference, Sources
+from gate.references.limits import Limits
 from gate.workspace import Workspace
 
 _LONGEST_NAME = 100
@@ -36,6 +36,8 @@ class UrlReference(Reference):
         return Fetched(path, self.shown, Workspace(path.parent, [path.parent]))
 
     def _fetched(self, cache: Cache, name: str) -> Path:
+        from gate.references.download import download  # noqa: PLC0415 - only what is not in the cache needs a network
+
         with cache.part() as part:
             download(self.url, self.shown, part, self.limits)
             if (found := sha256_of(part)) != self.sha256:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gate.errors import GateError
-from gate.references.download import Limits
 from gate.references.interface import Fetched, Sources
+from gate.references.limits import Limits
 from gate.references.url import UrlReference, file_name
 from gate.workspace import Workspace
 from support.https import PROXIES, Server, body, chunked, cut, http_server, https_server, proxy, slowly, to

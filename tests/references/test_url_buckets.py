@@ -13,8 +13,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from gate.errors import GateError
-from gate.references.download import Limits
 from gate.references.interface import Sources
+from gate.references.limits import Limits
 from gate.references.url import UrlReference
 from gate.workspace import Workspace
 from support.cli import ROOT
