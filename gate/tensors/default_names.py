@@ -89,11 +89,23 @@ def may_count(names: Collection[tuple[str | None, str | None]]) -> bool:
     return not {one for one, _ in names} & {other for _, other in names}
 
 
+def default_names(layers: Iterable[Layer]) -> dict[str, set[str]]:
+    """The names of Keras' own classes that nobody gave, by class."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for layer in layers:
+        for step in layer.steps:
+            stem = stem_of(step, Trust.KERAS)
+            if stem is not None and step.name is not None:
+                found[stem].add(step.name)
+    return found
+
+
 def renumbered(
     layers: Iterable[Layer],
     trust: Trust = Trust.KINDS,
     known: Collection[str] = frozenset(),
     members: Members = _NOTHING,
+    kept: Collection[str] = frozenset(),
 ) -> dict[str, str]:
     """New names of default-named layers, by `Step.node`: `dense 2/3` is the second of three under its parent.
 
@@ -102,7 +114,8 @@ def renumbered(
     one parent that share a name are left out. Names of classes that nobody knows are counted where the order is known.
     `known` are names that the other file has too: only those of Keras' own classes are counted then, since the other
     file may not know the class. `members` has what each layer holds, by node: where the file lacks the name of a
-    layer that could be of the same class, by those, nothing is counted beside it.
+    layer that could be of the same class, by those, nothing is counted beside it. Of `kept` classes names stay: both
+    files have the same ones.
     """
     found: dict[tuple[str, str], dict[str, Step]] = defaultdict(dict)
     nameless: dict[str, set[str]] = defaultdict(set)
@@ -113,7 +126,8 @@ def renumbered(
             orders[step.node] = _earlier(orders[step.node], layer.order) if step.node in orders else layer.order
             stem = stem_of(step, Trust.KERAS if step.name in known else trust)
             if stem is not None:
-                found[parent, stem][step.node] = step
+                if stem not in kept:
+                    found[parent, stem][step.node] = step
             elif step.name is None and step.kind is None:
                 nameless[parent].add(step.node)
             parent = step.node

@@ -8,12 +8,12 @@ Names that the manifest's `names` rules made pair with exactly those names. All 
    variables as `gate.tensors.match_variables` says.
 3. Where that leaves layers over, the same is tried with default names counted anew (`gate.tensors.default_names`),
    and by places (`gate.tensors.match_places`), and taken if it pairs more. Where both sides have a default name of one
-   class under one parent, but not all of them, names mean something and nothing is counted anew. `block_2` counts as
-   the default name of a class that no file tells only where every layer finds its counterpart (by places: every layer
-   of the smaller file) and layers of Keras' own were counted too.
+   class under one parent, but not all of them, or both files the same of a class of Keras' own, names mean something
+   and nothing is counted anew. `block_2` counts as the default name of a class that no file tells only where every
+   layer finds its counterpart (by places: every layer of the smaller file) and layers of Keras' own were counted too.
 4. Tensors that are left over and have the same full name pair, where it is whole (a file that does not know the name
-   of a layer leaves it out) and one layer's, or all of the way to the value; a number in it only as within a pair of
-   layers.
+   of a layer leaves it out) and one layer's, or all of the way to the value, and neither could be another; a number in
+   it only as within a pair of layers.
 5. What could be paired in more than one way is `uncertain`: no check can judge it.
 
 The reference's tensors then go by the candidate's names.
@@ -28,7 +28,7 @@ from itertools import pairwise
 
 from gate.errors import GateError
 from gate.position import Position
-from gate.tensors.default_names import Members, Trust, may_count, only_ones, renumbered, stem_of
+from gate.tensors.default_names import Members, Trust, default_names, may_count, only_ones, renumbered, stem_of
 from gate.tensors.match_layers import Group, How, Match, Matches, grouped, match_layers
 from gate.tensors.match_places import aligned
 from gate.tensors.match_variables import kind_of, match_variables, variable_of
@@ -266,12 +266,15 @@ def _counted(
     known: Collection[str],
     more: tuple[_Names, _Names] = (_NONE, _NONE),
 ) -> Matches:
-    """By default names counted anew, and by `more` names."""
+    """By default names counted anew, and by `more` names. Where both files have the same of a class, they stay."""
+    mine, yours = (default_names(group.layer for group in side) for side in (ours, theirs))
+    kept = frozenset(stem for stem, names in mine.items() if names == yours.get(stem))
 
     def again(groups: list[Group], names: _Names) -> list[Group]:
         layers, members = [group.layer for group in groups], _members(groups)
         tensors = [tensor for group in groups for tensor in group.tensors]
-        return _groups(tensors, {**renumbered(layers, trust, known, members), **names}, only_ones(layers, members))
+        counted = renumbered(layers, trust, known, members, kept)
+        return _groups(tensors, {**counted, **names}, only_ones(layers, members))
 
     return match_layers(again(ours, more[0]), again(theirs, more[1]))
 

@@ -32,12 +32,14 @@ ONCE_WRONG = (
     389810367,  # the same, with a layer around that goes by another number
     3949626918,  # `head` met another `head`, and that made a wrong pair by shapes of what was left over
     1505427165,  # `stage_1/unit/stage_1` met `stage_1`: its counterpart has a variable more
+    1777445179,  # `block/embedding_4` met `block/embedding_3`, counted anew, though both files have both names
 )
 """Seeds of cases of which a pair was wrong."""
 ONCE_ONE_WAY = (
     3527923627,  # `/2/gamma` by its place, though one file has a layer of just those variables that could be it too
     4211818754,  # the same, where both files have the whole layer under its names: nothing is in doubt
     2147731529,  # the same, below a layer that both name
+    3710803747,  # `scale` could be another layer's, whose own whole name both files have
 )
 """Seeds of cases that paired otherwise there than back, or of which a first mend paired less."""
 
@@ -232,6 +234,21 @@ def test_a_counted_name_means_nothing_in_another_layer() -> None:
     )
     theirs = by_name(held("b/dense_8/kernel", ("b", "1"), ("dense_8", "1/0")), held("other/kernel", ("other", "2")))
     assert "dense/kernel" not in pairs_of(pair(ours, theirs))
+
+
+def test_names_that_both_files_have_are_not_counted_anew() -> None:
+    """Both hold `top/block/unit/dense_3` and `…/dense_4`, and each leaves out some levels."""
+    ours = by_name(
+        held(
+            "top/block/unit/dense_3/kernel", ("top", "0"), ("block", "0/0"), ("unit", "0/0/0"), ("dense_3", "0/0/0/0")
+        ),
+        held("top/block/dense_4/kernel", ("top", "0"), ("block", "0/0"), ("dense_4", "0/0/1")),
+    )
+    theirs = by_name(
+        held("top/block/dense_3/kernel", ("top", "0"), ("block", "0/0"), ("dense_3", "0/0/0")),
+        held("block/unit/dense_4/kernel", ("block", "1"), ("unit", "1/0"), ("dense_4", "1/0/0")),
+    )
+    assert pairs_of(pair(ours, theirs)) == {"top/block/unit/dense_3/kernel": "top/block/dense_3/kernel"}
 
 
 def test_nothing_is_counted_beside_a_layer_whose_name_is_unknown() -> None:
