@@ -13,8 +13,9 @@ TIMEOUT_SECONDS = 300
 def run_gate(
     *args: str | os.PathLike[str], cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`weight-gate ARGS…` in `cwd`, outside any CI: no GITHUB_* variable but those in `env`."""
-    scrubbed = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "INPUT_"))}
+    """`weight-gate ARGS…` in `cwd`, outside any CI and terminal: no GITHUB_* variable and no width but those in `env`."""
+    ours = {name: value for name, value in os.environ.items() if name != "COLUMNS"}  # pytest-xdist sets it
+    scrubbed = {name: value for name, value in ours.items() if not name.startswith(("GITHUB_", "INPUT_"))}
     scrubbed["PYTHONPATH"] = str(ROOT)
     return subprocess.run(
         [sys.executable, "-m", "gate", *(os.fspath(arg) for arg in args)],
