@@ -13,7 +13,7 @@ TIMEOUT_SECONDS = 300
 def run_gate(
     *args: str | os.PathLike[str], cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`weight-gate ARGS…` in `cwd`, outside any CI and terminal: no GITHUB_* variable and no width but those in `env`."""
+    """`weight-gate ARGS…` in `cwd`, outside any CI and terminal: nothing of theirs but what is in `env`."""
     ours = {name: value for name, value in os.environ.items() if name != "COLUMNS"}  # pytest-xdist sets it
     scrubbed = {name: value for name, value in ours.items() if not name.startswith(("GITHUB_", "INPUT_"))}
     scrubbed["PYTHONPATH"] = str(ROOT)
