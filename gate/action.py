@@ -60,6 +60,8 @@ class Event:
     """The last commit of the pull request, merge group or push; what is checked out may be a merge of it."""
     before: str = ""
     """What the branch held before a push; empty where the push made the branch."""
+    ref: str = ""
+    """What was pushed: `refs/heads/…` or `refs/tags/…`."""
     api_url: str = "https://api.github.com"
     server_url: str = "https://github.com"
     run_id: str = ""
@@ -120,7 +122,9 @@ def arguments(host: Runner) -> list[str]:
         "--annotations=never": not _is_true(inputs, "annotations", default="true"),
         "--step-summary=never": not _is_true(inputs, "summary", default="true"),
     }
-    _refuse_pull_request_target(host, allow_code=flags["--allow-code"])
+    allowed = _one_of(inputs, "pull-request-target", ("refuse", "allow")) == "allow"
+    refuse_pull_request_target(host, allowed=allowed, allow_code=flags["--allow-code"])
+    flags["--pull-request-target=allow"] = allowed
     # With `=` and after `--`, no value is taken for an option.
     return [
         "check",
@@ -144,17 +148,20 @@ def _one_of(inputs: Mapping[str, str], name: str, choices: tuple[str, ...]) -> s
     return value
 
 
-def _refuse_pull_request_target(host: Runner, *, allow_code: bool) -> None:
+def is_pull_request_target(host: Runner) -> bool:
+    return host.event is not None and host.event.name == "pull_request_target"
+
+
+def refuse_pull_request_target(host: Runner, *, allowed: bool, allow_code: bool) -> None:
     """Jobs of this event have the repository's secrets, and are made to work on what a stranger sent."""
-    allowed = _one_of(host.inputs, "pull-request-target", ("refuse", "allow")) == "allow"
-    if host.event is None or host.event.name != "pull_request_target":
+    if not is_pull_request_target(host):
         return
     if not allowed:
         raise UsageError(
             "the event pull_request_target is refused: its job holds the repository's secrets, and the files to judge"
             " may be a stranger's",
             "use `on: pull_request`, where annotations and summary need no token; or, in a job that holds nothing worth"
-            " stealing, `pull-request-target: allow`",
+            " stealing, `pull-request-target: allow` (`--pull-request-target allow`)",
         )
     if allow_code:
         raise UsageError(
@@ -204,7 +211,11 @@ def _commits(name: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     Its form: https://docs.github.com/en/webhooks/webhook-events-and-payloads.
     """
     if name == "push":
-        return {"before": _sha(payload.get("before")), "head_sha": _sha(payload.get("after"))}
+        return {
+            "before": _sha(payload.get("before")),
+            "head_sha": _sha(payload.get("after")),
+            "ref": _text(payload.get("ref")),
+        }
     if name == "merge_group":
         group = _object(payload, "merge_group")
         return {

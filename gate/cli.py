@@ -120,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
         help="the summary of the GitHub step (default: when run by GitHub Actions)",
     )
     check.add_argument(
+        "--pull-request-target",
+        choices=("refuse", "allow"),
+        default="refuse",
+        help="what to do in GitHub's event of this name, whose jobs hold secrets (default: refuse)",
+    )
+    check.add_argument(
         "--cache",
         metavar="DIR",
         type=Path,

@@ -4,6 +4,7 @@ Comes in: a loaded manifest, the workspace that tells which files a glob means, 
 `ModelPlan` per weight file, with all that its checks need and the names of those checks.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from gate.tensors.weightset import Group
 from gate.workspace import Workspace
 
 if TYPE_CHECKING:  # `diff` plans without a manifest, and need not wait for pydantic
+    from gate.action import Event
     from gate.manifest import LoadedManifest
     from gate.manifest.model import ModelEntry, ReferenceEntry, TensorRule
 
@@ -57,6 +59,8 @@ class ModelPlan:
     checked: tuple[str, ...] | None = None  # instead of the checks that follow from what is asked
     distinct: bool = True  # a file is no reference for itself
     loading: Loading | None = None  # None: the file is read as data and not loaded
+    glob: str = ""  # as the manifest has it, where it gave this file
+    remarks: tuple[str, ...] = ()  # on how it came to be judged
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -97,13 +101,19 @@ class ModelPlan:
             return ()
         compares = {"values", "statistics"} & set(self.checks)
         loads = (NOT_LOADED,) if self.loading is None else ()
-        return loads if compares else (*loads, NO_REFERENCE)
+        return (*self.remarks, *(loads if compares else (*loads, NO_REFERENCE)))
 
 
 def plan(
-    loaded: "LoadedManifest", workspace: Workspace, today: date, device: str | None = None
+    loaded: "LoadedManifest",
+    workspace: Workspace,
+    today: date,
+    device: str | None = None,
+    event: "Event | None" = None,
 ) -> tuple[ModelPlan, ...]:
     """The models of a manifest in its order; `device` is instead of the manifest's.
+
+    `event` is what started the runner's job. It and git say which models of a glob are gone.
 
     Raises `ManifestError` with every path that leads out of the workspace.
     """
@@ -111,7 +121,7 @@ def plan(
         raise ManifestError(problems)
     plans: list[ModelPlan] = []
     for index, entry in enumerate(loaded.manifest.models):
-        plans.extend(_plan_entry(loaded, workspace, today, index, entry))
+        plans.extend(_plan_entry(loaded, workspace, today, index, entry, event))
     if device is not None:
         plans = [
             replace(each, loading=replace(each.loading, device=device)) if each.loading else each for each in plans
@@ -126,7 +136,12 @@ def _with_own_names(plans: list[ModelPlan]) -> tuple[ModelPlan, ...]:
 
 
 def _plan_entry(
-    loaded: "LoadedManifest", workspace: Workspace, today: date, index: int, entry: "ModelEntry"
+    loaded: "LoadedManifest",
+    workspace: Workspace,
+    today: date,
+    index: int,
+    entry: "ModelEntry",
+    event: "Event | None",
 ) -> Iterable[ModelPlan]:
     route = ("models", index)
     at = loaded.position(*route, "weights")
@@ -140,6 +155,43 @@ def _plan_entry(
             yield _plan_file(loaded, workspace, today, index, entry, None, problem)
     for file in files:
         yield _plan_file(loaded, workspace, today, index, entry, file, None)
+    if entry.is_glob and files and entry.reference is not None and entry.reference.git is not None:
+        present = [file for file in files if file is not None]
+        for lost, why in _gone(entry.weights, present, entry.reference, workspace, event, at):
+            yield _plan_file(loaded, workspace, today, index, entry, lost, why)
+
+
+def _gone(
+    pattern: str,
+    files: list[str],
+    reference: "ReferenceEntry",
+    workspace: Workspace,
+    event: "Event | None",
+    at: Position,
+) -> Iterable[tuple[str | None, GateError]]:
+    """The models that a glob matched in the commit that is compared with, and what to say of each.
+
+    A file that is renamed and changed would be a new one, compared with nothing, and the old one nobody's.
+    """
+    from gate.references.git_gone import gone  # noqa: PLC0415 - only where something is had from git
+
+    try:
+        found = gone(pattern, files, reference.git or "", workspace.base, event)
+    except GateError as error:
+        yield None, GateError(f"which files of {pattern} are gone cannot be told: {error.reason}", error.hint, at)
+        return
+    meant = {os.path.normpath(workspace.base / file) for file in reference.removed}
+    for file in found.files:
+        if os.path.normpath(workspace.base / file) not in meant:
+            yield (
+                file,
+                MissingFileError(
+                    f"{file} is gone: {pattern} matches it in {found.where}",
+                    f"put it back; or, where it was removed or renamed on purpose, say so under `reference`: "
+                    f"`removed: [{file}]`",
+                    at,
+                ),
+            )
 
 
 def _plan_file(
@@ -163,7 +215,7 @@ def _plan_file(
     tolerance = loaded.manifest.defaults.tolerance
     groups = {Group(name) for name, mode in entry.groups if mode == "compare"}
     return ModelPlan(
-        name=entry.weights if problem else entry.name_of(file),
+        name=entry.weights if problem and file is None else entry.name_of(file),
         weights=workspace.shown(path),
         path=path,
         rules=Rules(
@@ -184,6 +236,7 @@ def _plan_file(
         },
         positions=positions,
         problem=problem,
+        glob=entry.weights if entry.is_glob else "",
         loading=plan_loading(loaded, workspace, today, index, entry),
     )
 

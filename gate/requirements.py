@@ -8,18 +8,20 @@ file of our own that says the same; and wheels only, which are unpacked and not 
 import os
 import re
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
+from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidName, canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from gate.errors import GateError, UsageError
+from gate.interpreter import IMPORTS, command, imports, searched, trusted_entries
 from gate.position import Position
 
 _LARGEST = 1024 * 1024
@@ -31,11 +33,19 @@ _HASH = re.compile(r"--hash=(?:sha256|sha384|sha512):[0-9a-f]{64,128}")
 _LIST = "list packages by name, one a line, with versions, markers and hashes if you like"
 # Where pip finds packages, and how it gets there: the workflow says so, never the pull request.
 _NEEDED = re.compile(
-    r"PATH|HOME|XDG_CONFIG_HOME|LANG|LC_\w+|TZ|LD_LIBRARY_PATH|PYTHONPATH|PYTHONUSERBASE"
+    r"HOME|XDG_CONFIG_HOME|LANG|LC_\w+|TZ"
     r"|(?i:https?|no|all)_(?i:proxy)|SSL_CERT_(?:FILE|DIR)|(?:REQUESTS|CURL)_CA_BUNDLE"
     r"|PIP_(?:INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|CERT|CLIENT_CERT|TRUSTED_HOST|PROXY|CONFIG_FILE|TIMEOUT"
     r"|DEFAULT_TIMEOUT|RETRIES)"
 )
+_CONFIGURATION = {"PIP_CONFIG_FILE": ".", "XDG_CONFIG_HOME": "pip/pip.conf", "HOME": ".config/pip/pip.conf"}
+"""Where pip's own configuration lies, below what variables say. `$HOME/.pip/pip.conf` is the older one."""
+_ADDRESSES = re.compile(r"PIP_(?:INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|PROXY)|(?i:https?|all)_(?i:proxy)")
+"""What may hold credentials."""
+_CREDENTIALS = re.compile(r"(?:(?<=//)|^)[^\s/@]*(?:@[^\s/@]*)*@")
+_MASK = "****"
+_SHORTEST_SECRET = 4
+_SHORTEST_ADDRESS = 8
 _PROVIDED = {"tensorflow-cpu": "tensorflow"}
 """What is there under another name than the one that other packages ask for."""
 
@@ -55,11 +65,16 @@ class Requirements:
     shown: str
     lines: tuple[str, ...]
 
-    def install(self, into: Path, environment: Mapping[str, str], seconds: float) -> Packages:
+    def install(
+        self, into: Path, environment: Mapping[str, str], seconds: float, untrusted: Iterable[Path] = ()
+    ) -> Packages:
         """Installs into the empty folder `into` what is not there already, and changes nothing that is.
 
+        pip is not confined: it takes no code and no configuration from `untrusted` folders.
         Raises `GateError` with the last that pip said.
         """
+        untrusted = tuple(untrusted)
+        _refuse_configuration(environment, untrusted)
         given, prefix, provided = into / "requirements.txt", into / "packages", into / "provided"
         there = _installed()
         aliases = {name: there[by] for by, name in _PROVIDED.items() if by in there and name not in there}
@@ -68,11 +83,15 @@ class Requirements:
         pins = {**there, **aliases}
         constraints.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()), encoding="utf-8")
         _provide(aliases, provided)
-        command = [sys.executable, "-P", "-m", "pip", "install", *_OPTIONS]
-        command += [f"--prefix={prefix}", f"--constraint={constraints}", f"--requirement={given}"]
+        asked = [f"--prefix={prefix}", f"--constraint={constraints}", f"--requirement={given}"]
         elsewhere = into / "empty"  # no path in the file leads anywhere
         elsewhere.mkdir()
-        code, said = _run(command, elsewhere, _scrubbed(environment, provided), seconds)
+        code, said = _run(
+            command("pip", "install", *_OPTIONS, *asked),
+            elsewhere,
+            _scrubbed(environment, provided, untrusted),
+            seconds,
+        )
         if code != 0:
             why = said.replace(str(given), self.shown) or f"pip ended with code {code}"
             raise GateError(
@@ -132,6 +151,8 @@ def _lines(path: Path, shown: str) -> Iterator[tuple[int, str]]:
 
 def _package(text: str, at: Position) -> str:
     """A package by name, as pip has it; addresses and paths would be built, which runs their code."""
+    if "$" in text or "\\" in text:  # pip puts the values of variables there, which may be secret
+        raise UsageError(f"`{text}` names no package", _LIST, at)
     try:
         found = Requirement(text)
     except InvalidRequirement as error:
@@ -144,9 +165,12 @@ def _package(text: str, at: Position) -> str:
 
 
 def _installed() -> dict[str, str]:
-    """The packages that are there, and their versions."""
-    found = ((each.name, each.version) for each in distributions())
-    return {str(canonicalize_name(name)): version for name, version in found if name and version}
+    """The packages that are there, and their versions; what is named otherwise than pip allows is left out."""
+    found: dict[str, str] = {}
+    for each in distributions():
+        with suppress(InvalidName, InvalidVersion, TypeError):
+            found[str(canonicalize_name(each.name, validate=True))] = str(Version(each.version))
+    return found
 
 
 def _provide(packages: Mapping[str, str], folder: Path) -> None:
@@ -157,12 +181,24 @@ def _provide(packages: Mapping[str, str], folder: Path) -> None:
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
 
 
-def _scrubbed(environment: Mapping[str, str], provided: Path) -> dict[str, str]:
+def _scrubbed(environment: Mapping[str, str], provided: Path, untrusted: tuple[Path, ...]) -> dict[str, str]:
     kept = {name: value for name, value in environment.items() if _NEEDED.fullmatch(name)}
-    paths = [path for path in kept.get("PYTHONPATH", "").split(os.pathsep) if path]
     # Whatever somebody's pip.conf says of where to install, we say where.
-    ours = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PYTHONUTF8": "1"}
-    return {**kept, **ours, "PYTHONPATH": os.pathsep.join([*paths, str(provided)])}
+    ours = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
+    paths = [*imports(environment, untrusted), str(provided)]
+    return {**kept, **searched(environment, untrusted), **ours, IMPORTS: os.pathsep.join(paths)}
+
+
+def _refuse_configuration(environment: Mapping[str, str], untrusted: tuple[Path, ...]) -> None:
+    """A configuration of pip's can name the index, and even another Python to run."""
+    given = {"HOME": os.path.expanduser("~"), **environment}  # noqa: PTH111 - there may be none
+    places = [Path(given[name], below) for name, below in _CONFIGURATION.items() if given.get(name)]
+    for place in (*places, Path(given["HOME"], ".pip/pip.conf")):
+        if place.is_file() and not trusted_entries(str(place), untrusted):
+            raise GateError(
+                f"{place} would be pip's configuration, and a pull request may have written it",
+                "keep it outside the workspace, or name the index with PIP_INDEX_URL",
+            )
 
 
 def _run(command: list[str], folder: Path, environment: Mapping[str, str], seconds: float) -> tuple[int, str]:
@@ -183,8 +219,27 @@ def _run(command: list[str], folder: Path, environment: Mapping[str, str], secon
             return 1, f"pip did not end within {seconds:g} seconds"
         except OSError as error:
             return 1, f"pip could not be started: {error.strerror}"
-        output.seek(max(0, output.tell() - _LAST_BYTES))
-        return done.returncode, _last(output.read().decode("utf-8", "replace"))
+        start = max(0, output.seek(0, os.SEEK_END) - _LAST_BYTES)
+        output.seek(start)
+        said = output.read().decode("utf-8", "replace")
+        whole = said if start == 0 else re.sub(r"^\S*", "", said)  # no half of an address
+        return done.returncode, _last(_masked(whole, environment))
+
+
+def _masked(text: str, environment: Mapping[str, str]) -> str:
+    """Without the credentials of any address, and without the addresses that the workflow gave."""
+    for name, value in environment.items():
+        if not _ADDRESSES.fullmatch(name):
+            continue
+        for address in sorted(value.split(), key=len, reverse=True):
+            if len(address) >= _SHORTEST_ADDRESS:
+                text = text.replace(address, f"${name}")
+            for found in _CREDENTIALS.findall(address):
+                user, _, password = found[:-1].partition(":")
+                for secret in (password, unquote(password), user, unquote(user)):
+                    if len(secret) >= _SHORTEST_SECRET:
+                        text = text.replace(secret, _MASK)
+    return re.sub(r"(?<=//)[^\s/]+@", f"{_MASK}@", text)
 
 
 def _last(text: str) -> str:

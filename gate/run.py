@@ -211,7 +211,9 @@ class Run:
             made = TemporaryDirectory(prefix="weight-gate-", dir=settings.scratch, ignore_cleanup_errors=True)
             folder = Path(self._kept.enter_context(made))
             try:
-                self._packages = self._requirements.install(folder, settings.environment, settings.seconds)
+                self._packages = self._requirements.install(
+                    folder, settings.environment, settings.seconds, settings.untrusted
+                )
             except GateError as error:
                 self._packages = error
         if isinstance(self._packages, GateError):
@@ -225,7 +227,8 @@ class Run:
 
         if (device, seed) not in self._nurseries:
             home = self._kept.enter_context(TemporaryDirectory(prefix="weight-gate-", dir=settings.scratch))
-            environment = {**scrubbed(settings.environment, Path(home), device), "PYTHONHASHSEED": str(seed)}
+            environment = scrubbed(settings.environment, Path(home), device, settings.untrusted)
+            environment["PYTHONHASHSEED"] = str(seed)
             self._nurseries[device, seed] = self._kept.enter_context(Nursery(environment))
         return self._nurseries[device, seed]
 

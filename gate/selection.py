@@ -5,23 +5,26 @@ file that git does not keep, a link, another repository, the model is judged.
 """
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from itertools import dropwhile
 from pathlib import Path
 
 from gate.errors import GateError, UsageError
 from gate.git.changes import Changes
 from gate.git.checkout import files_of
-from gate.git.members import is_part
+from gate.git.members import part_of
 from gate.git.repository import Repository
 from gate.plan import ModelPlan
+from gate.references.git import GitReference
 from gate.results import LeftOut
 from gate.workspace import Workspace
 
 _FEW = 10
 _ATTRIBUTES = b".gitattributes"
+_ANY_FOLDERS = "**"
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,11 @@ def named(plans: Sequence[ModelPlan], names: Sequence[str]) -> Selection:
 
 def touched(plans: Sequence[ModelPlan], changes: Changes, workspace: Workspace, inputs: Iterable[Path]) -> Selection:
     """The models whose verdict a change can have touched; `inputs` are files that the verdicts of all depend on."""
+    if changes.everything:
+        remark = f"judged whatever has changed: {changes.everything}"
+        return Selection(tuple(replace(plan, remarks=(*plan.remarks, remark)) for plan in plans))
     seen = _Seen(changes, workspace, plans)
-    every = any(path.rpartition(b"/")[2] == _ATTRIBUTES for path in changes.changed)
-    every = every or any(not seen.is_as_it_was(path) for path in inputs)
+    every = seen.attributes_changed or any(not seen.is_as_it_was(path) for path in inputs)
     taken = tuple(plan for plan in plans if every or seen.is_touched(plan))
     reason = f"nothing that its verdict depends on has changed since {changes.since}"
     left = tuple(_left(plan, reason, untouched=True) for plan in plans if plan not in taken)
@@ -66,17 +71,28 @@ class _Seen:
         self.workspace = workspace
         self._repository = Repository(changes.top)
         self._declared = {plan.path: frozenset(self._inside(plan.inputs)) for plan in plans}
+        self._gone = [path for path in sorted(changes.changed) if not os.path.lexists(changes.top / os.fsdecode(path))]
+
+    @property
+    def attributes_changed(self) -> bool:
+        """Whether git may take any file for something else than it did."""
+        changed, kept = (filter(_is_attributes, paths) for paths in (self.changes.changed, self.changes.kept))
+        return any(changed) or self.changes.head.is_any_edited(kept)
 
     def is_touched(self, plan: ModelPlan) -> bool:
         """Whether the verdict can be another one."""
-        if plan.problem is not None or not all(map(self.is_as_it_was, plan.inputs)):
+        if plan.problem is not None or self._is_reference_moved(plan) or self._is_one_gone(plan.glob):
+            return True
+        if not all(map(self.is_as_it_was, plan.inputs)):
             return True
         if plan.loading is None or not plan.loading.runs_code:
             return False
         # Code reads what it likes. What only other models are made of is theirs.
         of_others = (declared for path, declared in self._declared.items() if path != plan.path)
-        others = frozenset[bytes]().union(*of_others) - self._declared[plan.path]
-        return any(not _belongs(changed, others) for changed in self.changes.changed)
+        others = _Paths(frozenset[bytes]().union(*of_others) - self._declared[plan.path])
+        return any(changed not in others for changed in self.changes.changed) or self.changes.head.is_any_edited(
+            path for path in self.changes.kept if path not in others
+        )
 
     def is_as_it_was(self, path: Path) -> bool:
         """Whether git shows that the files a path stands for are there, and are what they were."""
@@ -92,7 +108,24 @@ class _Seen:
             or any(map(Path.is_symlink, files.values()))
         ):
             return False
-        return not any(_belongs(changed, (inside, *names)) for changed in self.changes.changed)
+        its = _Paths((inside, *names))
+        return not any(changed in its for changed in self.changes.changed) and not self.changes.head.is_any_edited(
+            names
+        )
+
+    def _is_reference_moved(self, plan: ModelPlan) -> bool:
+        """Whether the commit that it is compared with can be another than the one that the changes are since."""
+        return isinstance(plan.reference, GitReference) and plan.reference.ref != self.changes.ref
+
+    def _is_one_gone(self, glob: str) -> bool:
+        """Whether a file that a glob matched, or a part of one, is there no more: the check has to say so."""
+        if not glob or not self._gone:
+            return False
+        pattern = next(iter(self._inside([self.workspace.base / glob])), None)
+        if pattern is None or ".." in dropwhile(lambda part: part == "..", Path(glob).parts):
+            return True
+        parts = os.fsdecode(pattern).split("/")
+        return any(_matches(parts, os.fsdecode(path).split("/")) for path in self._gone)
 
     def _inside(self, paths: Iterable[Path]) -> Iterable[bytes]:
         for path in paths:
@@ -102,17 +135,53 @@ class _Seen:
                 continue  # of another repository, or of none: judged
 
 
-def _belongs(changed: bytes, paths: Iterable[bytes]) -> bool:
-    """Whether a file is at, below or above one of `paths`, or is a part of the weights that one begins."""
-    return any(_is_of(changed, path) for path in paths)
+class _Paths:
+    """Paths of models. A file is `in` them that is at, below or above one, or a part of the model that it begins."""
+
+    def __init__(self, paths: Iterable[bytes]) -> None:
+        self._at = frozenset(paths)
+        self._above = frozenset(above for path in self._at for above in _folders(path))
+        self._checkpoints = frozenset(path.removesuffix(b".index") for path in self._at if not path.endswith(b".json"))
+        # Shards that an index no longer names, or names and that are gone, lie beside it.
+        self._indexed = frozenset(path.rpartition(b"/")[0] for path in self._at if path.endswith(b".json"))
+
+    def __contains__(self, path: bytes) -> bool:
+        if path in self._at or path in self._above or any(folder in self._at for folder in _folders(path)):
+            return True
+        if path.endswith(b".weights.h5") and path.rpartition(b"/")[0] in self._indexed:
+            return True
+        return part_of(path) in self._checkpoints
 
 
-def _is_of(changed: bytes, path: bytes) -> bool:
-    if changed == path or changed.startswith(path + b"/") or path.startswith(changed + b"/"):
-        return True
-    if path.endswith(b".json"):  # shards that an index no longer names, or names and that are gone
-        return changed.endswith(b".weights.h5") and changed.rpartition(b"/")[0] == path.rpartition(b"/")[0]
-    return is_part(changed, path)
+def _folders(path: bytes) -> Iterator[bytes]:
+    """The folders that a path lies in, but for the whole repository."""
+    while path := path.rpartition(b"/")[0]:
+        yield path
+
+
+def _is_attributes(path: bytes) -> bool:
+    return path.rpartition(b"/")[2] == _ATTRIBUTES
+
+
+def _matches(pattern: Sequence[str], path: Iterable[str]) -> bool:
+    """Whether a glob, as `Workspace.expand` has it, matches a path or a folder that it lies in."""
+    at = _reached(pattern, {0})
+    for part in path:
+        going_on = {i for i in at if i < len(pattern) and pattern[i] == _ANY_FOLDERS}
+        stepped = {i + 1 for i in at - going_on if i < len(pattern) and fnmatchcase(part, pattern[i])}
+        at = _reached(pattern, going_on | stepped)
+        if len(pattern) in at:
+            return True
+    return False
+
+
+def _reached(pattern: Sequence[str], at: set[int]) -> set[int]:
+    """Where in a glob one is, `**` standing for no folder too."""
+    found = set(at)
+    for i, part in enumerate(pattern):
+        if i in found and part == _ANY_FOLDERS:
+            found.add(i + 1)
+    return found
 
 
 def _left(plan: ModelPlan, reason: str, untouched: bool = False) -> LeftOut:

@@ -128,7 +128,9 @@ def test_a_merge_group_has_no_pull_request(tmp_path: Path) -> None:
 
 def test_a_push(tmp_path: Path) -> None:
     found = event(tmp_path, "push", {"before": BEFORE, "after": HEAD, "base_ref": None})
-    assert (found.before, found.head_sha, found.base_sha) == (BEFORE, HEAD, "")
+    assert (found.before, found.head_sha, found.base_sha, found.ref) == (BEFORE, HEAD, "", "")
+    assert event(tmp_path, "push", {"ref": "refs/heads/main"}).ref == "refs/heads/main"
+    assert event(tmp_path, "push", {"ref": ["refs/heads/main"]}).ref == ""
     assert event(tmp_path, "push", {"before": "0" * 40, "after": HEAD}).before == ""
 
 
@@ -219,6 +221,7 @@ def test_every_input_and_no_value_is_an_option() -> None:
         "--require-sandbox",
         "--annotations=never",
         "--step-summary=never",
+        "--pull-request-target=allow",
         "--device=gpu",
         "--requirements=-r.txt",
         "--reports=out",
@@ -256,10 +259,17 @@ def test_pull_request_target_is_refused(given: dict[str, str], said: str) -> Non
 
 def test_pull_request_target_is_judged_when_asked_but_runs_no_code() -> None:
     allowed = inputs(pull_request_target="allow")
-    assert arguments(replace(allowed, event=Event("pull_request_target"))) == ["check"]
+    assert arguments(replace(allowed, event=Event("pull_request_target"))) == [
+        "check",
+        "--pull-request-target=allow",
+    ]
     code = inputs(pull_request_target="allow", allow_code="true")
     with pytest.raises(UsageError, match="`allow-code` is refused"):
         arguments(replace(code, event=Event("pull_request_target")))
-    assert arguments(replace(code, event=Event("pull_request"))) == ["check", "--allow-code"]
+    assert arguments(replace(code, event=Event("pull_request"))) == [
+        "check",
+        "--allow-code",
+        "--pull-request-target=allow",
+    ]
     with pytest.raises(UsageError, match="`pull-request-target` is 'true'"):
         arguments(inputs(pull_request_target="true"))

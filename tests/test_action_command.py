@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from reports.runner import commands, outputs
 from support.cli import run_gate
 from support.files import WRITERS
+from support.repositories import Repo, pull
 
 MANIFEST = "version: 1\nmodels:\n  - weights: new.npz\n    reference: old.npz\n"
 
@@ -105,8 +107,43 @@ def test_pull_request_target_is_a_red_step(folder: Path) -> None:
     assert found.returncode == 2
     assert "pull_request_target is refused" in found.stderr
     assert told(folder)["conclusion"] == "error"
-    allowed = run_gate("action", cwd=folder, env={**env, "INPUT_PULL-REQUEST-TARGET": "allow"})
-    assert allowed.returncode == 0
+    env["INPUT_PULL-REQUEST-TARGET"] = "allow"
+    assert run_gate("action", cwd=folder, env=env).returncode == 4  # no commit is there
+
+
+def test_pull_request_target_is_refused_by_the_command_too(folder: Path) -> None:
+    env = {**runners(folder), "GITHUB_EVENT_NAME": "pull_request_target"}
+    for options in ([], ["--allow-code"], ["--allow-code", "--pull-request-target=allow"]):
+        found = run_gate("check", *options, cwd=folder, env=env)
+        assert found.returncode == 2
+        assert "refused in the event" in found.stderr or "pull_request_target is refused" in found.stderr
+        assert told(folder)["conclusion"] == "error"
+        assert not (folder / "weight-gate-reports").exists()
+
+
+def test_pull_request_target_judges_the_pull_request_or_nothing(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Unless told otherwise, actions/checkout has the base branch there."""
+    repository = Repo.init(folder)
+    base = repository.commit()
+    repository.branch("change")
+    head = repository.commit({"README": b"changed"})
+    merge = pull(repository, 7, "main", "change")
+    event = tmp_path_factory.mktemp("runner") / "event.json"
+    event.write_text(json.dumps({"pull_request": {"number": 7, "head": {"sha": head}}}))
+    env = {**runners(folder), "GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_EVENT_PATH": str(event)}
+
+    def checked(commit: str) -> CompletedProcess[str]:
+        repository.git("checkout", "--quiet", "--force", "--detach", commit)
+        return run_gate("check", "--pull-request-target=allow", cwd=folder, env=env)
+
+    assert checked(head).returncode == 0
+    assert checked(merge).returncode == 0
+    wrong = checked(base)
+    assert wrong.returncode == 4
+    assert f"what is checked out, {base[:12]}, is not the pull request's commit" in wrong.stderr
+    assert told(folder)["conclusion"] == "error"
 
 
 @pytest.mark.parametrize("manifest", [None, "version: 1\nmodels: []\n", "version: 1\nmodels:\n  - weighs: x\n"])

@@ -154,11 +154,24 @@ def test_since_a_commit(repo: Repo) -> None:
     first = repo.head
     repo.commit({"b.npz": b"x"})
     assert selected(repo) == ["a", "b"]
-    assert selected(repo, first) == ["b"]
-    assert selected(repo, "HEAD~1") == ["b"]
-    assert selected(repo, "HEAD") == []
-    repo.write({"e.npz": b"x"})
-    assert selected(repo, "HEAD") == ["e"]
+    assert selected(repo, first) == ["b", "d", "e"]
+    assert selected(repo, "HEAD~1") == ["b", "d", "e"]
+    assert selected(repo, "HEAD") == ["d", "e"]
+    repo.write({"a.npz": b"y"})
+    assert selected(repo, "HEAD") == ["a", "d", "e"]
+
+
+def test_a_reference_of_another_commit_can_have_moved(repo: Repo) -> None:
+    """Where it has the ref that the changes are since, it moves with them."""
+    repo.git("tag", "blessed")
+    manifest = MANIFEST.replace("{git: origin/main, path", "{git: blessed, path")
+    repo.commit({"weight-gate.yml": manifest.encode()})
+    repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    repo.commit()
+    assert selected(repo) == ["e"]
+    repo.git("tag", "--force", "blessed")
+    assert selected(repo) == ["e"]
+    assert selected(repo, "blessed") == ["d"]
 
 
 def test_on_main_it_is_the_last_commit_with_what_is_not_committed(repo: Repo) -> None:
@@ -170,10 +183,103 @@ def test_on_main_it_is_the_last_commit_with_what_is_not_committed(repo: Repo) ->
     assert selected(repo) == ["a", "d"]
 
 
+ONE = b"version: 1\nmodels: [{weights: a.npz, load: false}]\n"
+
+
 def test_the_first_commit_changes_everything(tmp_path: Path) -> None:
-    repo = Repo.init(tmp_path)
-    repo.commit({"a.npz": b"x", "weight-gate.yml": b"version: 1\nmodels: [{weights: a.npz, load: false}]\n"})
+    repo = Repo.init(tmp_path / "repo")
+    repo.write({"weight-gate.yml": ONE})
+    WRITERS["npz"](repo.path / "a.npz", sample())
+    repo.commit()
     assert selected(repo, "main") == ["a"]
+    done = run_gate("check", "--changed-since", "main", cwd=repo.path)
+    assert done.returncode == 0
+    assert "judged whatever has changed: HEAD is in main, and is the first commit" in " ".join(done.stdout.split())
+
+
+def pushed(repo: Repo, tmp_path: Path, ref: str, before: str) -> dict[str, str]:
+    """The runner's environment after a push of what is checked out."""
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"ref": ref, "before": before, "after": repo.head}))
+    return {
+        "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(event), "GITHUB_REF": ref,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/main", "refs/heads/other", "refs/tags/v1"])
+def test_a_push_that_made_the_branch_changes_everything(small: Repo, tmp_path: Path, ref: str) -> None:
+    """It may have brought any number of commits: the first parent of the last one tells nothing."""
+    small.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    env = pushed(small, tmp_path, ref, "0" * 40)
+    done = run_gate("check", "--changed-since", "origin/main", cwd=small.path, env=env)
+    assert done.returncode in {0, 4}  # what `e` is compared with is not known either
+    assert report(small)["left_out"] == []
+    assert [model["name"] for model in report(small)["models"]] == ["a", "b", "c", "e"]  # type: ignore[attr-defined]
+    assert "judged whatever has changed: HEAD is in origin/main" in " ".join(done.stdout.split())
+
+
+def test_a_push_that_went_on_changes_what_it_changes(small: Repo, tmp_path: Path) -> None:
+    before = small.head
+    for path in ("a.npz", "b.npz"):
+        WRITERS["npz"](small.path / path, {name: 2 * array for name, array in sample().items()})
+        small.commit()
+    small.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    env = pushed(small, tmp_path, "refs/heads/main", before)
+    assert run_gate("check", "--changed-since", "origin/main", cwd=small.path, env=env).returncode == 1
+    assert [model["name"] for model in report(small)["models"]] == ["a", "b"]  # type: ignore[attr-defined]
+    env = pushed(small, tmp_path, "refs/heads/main", "1" * 40)  # what was forced over
+    assert run_gate("check", "--changed-since", "origin/main", cwd=small.path, env=env).returncode == 4
+    assert report(small)["conclusion"] == "error"
+
+
+def hide(repo: Repo, how: str) -> None:
+    """Has git believe its index, or not look."""
+    settings = {"core.trustctime": "false", "core.checkStat": "minimal", "core.ignoreStat": "true"}
+    if how == "settings":
+        for key, value in settings.items():
+            repo.git("config", key, value)
+        repo.git("update-index", "--really-refresh")
+    else:
+        paths = repo.git("ls-files").splitlines()
+        repo.git("update-index", f"--{how}", *(path for path in paths if not (repo.path / path).is_dir()))
+
+
+@pytest.mark.parametrize("how", ["skip-worktree", "assume-unchanged", "settings"])
+@pytest.mark.parametrize(
+    ("path", "models"),
+    [("a.npz", ["a"]), ("src/parts.py", ["d"]), ("ckpt/c.index", ["c"]), ("weight-gate.yml", ALL)],
+)
+def test_the_index_is_not_believed(repo: Repo, how: str, path: str, models: list[str]) -> None:
+    """Neither its flags nor its times: the file keeps its size and its time."""
+    file = repo.path / path
+    repo.commit({path: file.read_bytes() + b"#"})
+    repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    repo.commit()
+    os.utime(file, (1_600_000_000, 1_600_000_000))
+    hide(repo, how)
+    assert selected(repo) == []
+    file.write_bytes(file.read_bytes()[:-1] + b" ")
+    os.utime(file, (1_600_000_000, 1_600_000_000))
+    assert repo.git("diff", "--name-only") == ""
+    assert selected(repo) == models
+    file.unlink()
+    if path != "weight-gate.yml":
+        assert set(models) <= set(selected(repo))
+
+
+def test_links_are_files_of_code(repo: Repo) -> None:
+    (repo.path / "src/link.py").symlink_to("parts.py")
+    repo.commit()
+    repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    repo.commit()
+    assert selected(repo) == []
+    hide(repo, "assume-unchanged")
+    (repo.path / "src/link.py").unlink()
+    (repo.path / "src/link.py").symlink_to("build.py")
+    assert selected(repo) == ["d"]
+    (repo.path / "src/link.py").unlink()
+    os.mkfifo(repo.path / "src/link.py")
+    assert selected(repo) == ["d"]
 
 
 def test_what_cannot_be_told_is_judged(repo: Repo, tmp_path: Path) -> None:
@@ -210,6 +316,97 @@ def test_a_submodule_is_judged(repo: Repo, tmp_path: Path) -> None:
     assert selected(repo) == ["s"]
 
 
+@pytest.mark.parametrize("ignored", ["nothing", "modules", "settings"])
+@pytest.mark.parametrize("how", ["committed", "staged", "checked out", "flagged"])
+def test_another_commit_of_a_submodule_is_a_change(repo: Repo, tmp_path: Path, ignored: str, how: str) -> None:
+    """Whatever `ignore` says of it: code may be imported from there."""
+    other = Repo.init(tmp_path / "other")
+    other.commit({"library.py": b"x = 1\n"})
+    repo.git("submodule", "--quiet", "add", f"file://{other.path}", "vendor")
+    if ignored == "modules":
+        repo.git("config", "--file", ".gitmodules", "submodule.vendor.ignore", "all")
+    repo.commit()
+    repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    repo.commit()
+    if ignored == "settings":
+        repo.git("config", "diff.ignoreSubmodules", "all")
+        repo.git("config", "submodule.vendor.ignore", "all")
+    assert selected(repo) == []
+    vendor = Repo(repo.path / "vendor")
+    vendor.commit({"library.py": b"x = 2\n"})
+    if how in {"committed", "staged"}:
+        repo.git("update-index", "--cacheinfo", f"160000,{vendor.head},vendor")
+    if how == "committed":
+        repo.git("commit", "--quiet", "--allow-empty", "-m", "c")  # where it is told not to look
+    if how == "flagged":
+        repo.git("update-index", "--assume-unchanged", "vendor")
+    assert selected(repo) == ["d"]
+
+
+GLOB = b"version: 1\nmodels:\n  - {weights: '%b', load: false}\n"
+
+
+@pytest.mark.parametrize("how", ["committed", "staged", "removed"])
+@pytest.mark.parametrize(
+    ("glob", "gone", "models"),
+    [
+        (b"m/*.npz", "m/a.npz", ["b"]),
+        (b"**/*.npz", "m/a.npz", ["b", "c"]),
+        (b"m/**/*.npz", "m/deep/c.npz", ["a", "b"]),
+        (b"m/**", "m/deep/c.npz", ["a", "b"]),
+        (b"?/[ab].npz", "m/b.npz", ["a"]),
+        (b"./m/../m/*.npz", "m/a.npz", ["b"]),
+        (b"m/*", "m/saved/saved_model.pb", ["a", "b"]),
+        (b"m/*", "m/saved/variables/variables.index", ["a", "b", "saved"]),
+        (b"m/[ab].npz", "m/deep/c.npz", []),
+        (b"*.npz", "m/a.npz", []),
+        (b"m/*.npz", "README", []),
+    ],
+)
+def test_a_file_of_a_glob_is_gone(tmp_path: Path, glob: bytes, gone: str, models: list[str], how: str) -> None:
+    """Whatever its other files are: what is gone has no model of its own that could be judged."""
+    repo = Repo.init(tmp_path / "repo")
+    files = (
+        "r.npz",
+        "m/a.npz",
+        "m/b.npz",
+        "m/deep/c.npz",
+        "m/saved/saved_model.pb",
+        "m/saved/variables/variables.index",
+    )
+    repo.commit({"weight-gate.yml": GLOB % glob, "README": b"", **{path: path.encode() for path in files}})
+    repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    repo.branch("change")
+    repo.commit()
+    assert selected(repo) == []
+    repo.write({gone: None})
+    if how != "removed":
+        repo.git("add", "--all")
+    if how == "committed":
+        repo.commit()
+    found = selected(repo)
+    assert set(models) <= set(found)
+    assert bool(found) == bool(models)
+
+
+def test_a_glob_without_a_file_left(tmp_path: Path) -> None:
+    repo = Repo.init(tmp_path / "repo")
+    repo.commit({"weight-gate.yml": GLOB % b"m/*.npz", "m/a.npz": b"x"})
+    repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    repo.branch("change")
+    repo.commit({"m/a.npz": None})
+    assert run_gate("check", "--changed-since", "origin/main", cwd=repo.path).returncode == 4
+
+
+def test_an_edited_file_of_a_glob_leaves_the_others_alone(tmp_path: Path) -> None:
+    repo = Repo.init(tmp_path / "repo")
+    repo.commit({"weight-gate.yml": GLOB % b"m/*.npz", "m/a.npz": b"x", "m/b.npz": b"x"})
+    repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    repo.branch("change")
+    repo.commit({"m/a.npz": b"y", "m/c.npz": b"x"})
+    assert selected(repo) == ["a", "c"]
+
+
 def test_a_file_of_git_lfs_is_what_it_points_to(repo: Repo, tmp_path: Path) -> None:
     data = (repo.path / "b.npz").read_bytes()
     pointer = (
@@ -224,16 +421,18 @@ def test_a_file_of_git_lfs_is_what_it_points_to(repo: Repo, tmp_path: Path) -> N
     assert selected(repo) == ["b"]
 
 
-def test_no_filter_runs(repo: Repo, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["x", "a=b", "a.clean"])
+def test_no_filter_runs(repo: Repo, tmp_path: Path, name: str) -> None:
     ran = tmp_path / "ran"
+    repo.git("update-index", "--refresh")
+    os.utime(repo.path / ".git/index", (1, 1))  # all files were written after it: git would look closer
     for key in ("clean", "smudge", "process"):
-        repo.git("config", f"filter.x.{key}", f"touch {ran}")
-    repo.git("config", "filter.x.required", "true")
+        repo.git("config", f"filter.{name}.{key}", f"touch {ran}; cat")
+    repo.git("config", f"filter.{name}.required", "true")
     repo.git("config", "core.fsmonitor", f"touch {ran}")
     (repo.path / ".git/info").mkdir(exist_ok=True)
-    (repo.path / ".git/info/attributes").write_text("* filter=x\n")
-    for path in ("a.npz", "b.npz"):
-        os.utime(repo.path / path)
+    (repo.path / ".git/info/attributes").write_text(f"* filter={name}\n")
+    os.utime(repo.path / "a.npz")
     assert selected(repo) == []
     assert not ran.exists()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gate.errors import GateError, UsageError
-from gate.requirements import Packages, Requirements, read_requirements
+from gate.requirements import Packages, Requirements, _masked, read_requirements
 from support.wheels import wheel
 
 NUMPY = version("numpy")
@@ -92,6 +92,10 @@ def test_what_a_file_may_say(tmp_path: Path) -> None:
         "x -e",
         "${HOME}",
         "x==${VERSION}",
+        "x===${PIP_INDEX_URL}",
+        "x===$x",
+        "x; os_name == '${PIP_INDEX_URL}'",
+        "x===1\\\\",
         "x\x0b--no-binary :all:",
         "x\u2028-e .",
         "x\x85-e .",
@@ -204,3 +208,48 @@ def test_tensorflow_under_another_name_is_tensorflow(tmp_path: Path, monkeypatch
     monkeypatch.setattr("gate.requirements._PROVIDED", {"tensorflow-cpu": "tensorflow-of-nobody"})
     wheel(tmp_path, "wg_tree", requires="tensorflow-of-nobody>=2.99")
     assert installed(tmp_path, "wg-tree\n").versions == ("wg_tree 1.0",)
+
+
+@pytest.mark.parametrize("name", ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_PROXY", "HTTPS_PROXY", "PIP_FIND_LINKS"])
+def test_what_pip_says_holds_no_credentials(tmp_path: Path, name: str) -> None:
+    address = "http://builder:s3cr%40et-t0ken@127.0.0.1:9/private"
+    environment = {name: address, "PIP_RETRIES": "0", "PIP_TIMEOUT": "1", "PIP_NO_INDEX": ""}
+    if "INDEX" not in name:
+        environment |= {"PIP_INDEX_URL": "https://127.0.0.1:9/simple"}
+    with pytest.raises(GateError) as caught:
+        installed(tmp_path, "wg-nowhere", 120, **environment)
+    assert "could not be installed" in caught.value.reason
+    for secret in ("s3cr", "t0ken", "builder", "@et"):
+        assert secret not in caught.value.reason
+
+
+def test_addresses_are_masked_wherever_they_come_from() -> None:
+    environment = {
+        "PIP_EXTRA_INDEX_URL": "https://a:one-Secret@x.example/simple https://token-Two@y.example/",
+        "HTTPS_PROXY": "bob:hunter2@proxy:3128",
+        "PATH": "/usr/bin:/bin",
+        "PIP_RETRIES": "0",
+    }
+    said = (
+        "at https://a:one-Secret@x.example/simple/x and one-Secret and token-Two; 0 in /usr/bin; hunter2;"
+        " https://elsewhere:pass@word@z.example/s and https://z.example/a@b"
+    )
+    assert _masked(said, environment) == (
+        "at $PIP_EXTRA_INDEX_URL/x and **** and ****; 0 in /usr/bin; ****;"
+        " https://****@z.example/s and https://z.example/a@b"
+    )
+
+
+@pytest.mark.parametrize("where", ["PIP_CONFIG_FILE", "XDG_CONFIG_HOME", "HOME", "older"])
+def test_a_configuration_in_the_workspace_is_refused(tmp_path: Path, where: str) -> None:
+    """It could name another Python to run, or another index."""
+    workspace = tmp_path / "workspace"
+    below = {"XDG_CONFIG_HOME": "pip/pip.conf", "HOME": ".config/pip/pip.conf", "older": ".pip/pip.conf"}
+    file = workspace / below.get(where, "pip.conf")
+    file.parent.mkdir(parents=True)
+    file.write_text("[global]\npython = ./evil\n")
+    value = file if where == "PIP_CONFIG_FILE" else workspace
+    environment = {"PATH": os.environ["PATH"], "HOME" if where == "older" else where: str(value)}
+    (tmp_path / "into").mkdir()
+    with pytest.raises(GateError, match="a pull request may have written it"):
+        written(tmp_path, "wg-nowhere").install(tmp_path / "into", environment, 60, [workspace])

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from gate.action import Runner
+from gate.action import Runner, is_pull_request_target, refuse_pull_request_target
 from gate.commands.commenting import comment_on
+from gate.commands.strayed import strayed
 from gate.errors import GateError, Interrupted, ReportError, UnreadableError, UsageError
 from gate.manifest import load_manifest
 from gate.plan import ModelPlan, plan
@@ -20,6 +21,7 @@ from gate.reports.console import write_console
 from gate.reports.files import ReportFiles
 from gate.reports.progress import Progress
 from gate.run import Run, unusable
+from gate.runtime import kernel
 from gate.runtime.settings import Settings
 from gate.selection import Selection, named, touched
 from gate.workspace import Workspace
@@ -30,14 +32,21 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> int:
     """Loads and plans, writes every report as "not run", judges, writes them again."""
+    _close_to_others()
     path = Path(options.manifest)
     paths = _report_paths(options)
     files = _report_files(options, host, paths)
     try:
+        _refuse_the_event(options, host)
         _refuse_paths_in_use(paths, (), path)
+        _refuse_links_out(paths, path, host)
+        if is_pull_request_target(host) and host.event is not None:
+            from gate.commands.judged import refuse_another_commit  # noqa: PLC0415 - only in this event
+
+            refuse_another_commit(path.parent, host.event)
         loaded = load_manifest(path)
         workspace = Workspace.of_manifest(path, options.root)
-        plans = plan(loaded, workspace, datetime.now(UTC).date(), options.device)
+        plans = plan(loaded, workspace, datetime.now(UTC).date(), options.device, host.event)
         also = [options.requirements] if options.requirements else []
         _refuse_paths_in_use(paths, [*(file for each in plans for file in each.inputs), *also], path)
         selection = _selection(plans, workspace, options, host)
@@ -48,12 +57,12 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
             command=shlex.join(["weight-gate", "check", str(path), *arguments]),
             manifest=str(path),
             threads=options.threads,
-            settings=_settings(options, workspace),
+            settings=_settings(options, workspace, host),
             requirements=_requirements(options, workspace),
             sources=Sources(workspace, cache=options.cache or _cache(), event=host.event),
             left_out=selection.left_out,
         )
-    except _PathInUseError as error:
+    except (_PathInUseError, _EventError) as error:
         report_unusable(error, str(path), _report_files(options, host, {}))
         raise
     except GateError as error:
@@ -129,7 +138,7 @@ def _cache() -> Path | None:
     return None
 
 
-def _settings(options: argparse.Namespace, workspace: Workspace) -> Settings:
+def _settings(options: argparse.Namespace, workspace: Workspace, host: Runner) -> Settings:
     """What the processes that load may take and do."""
     known = {
         "scratch": options.scratch,
@@ -144,6 +153,7 @@ def _settings(options: argparse.Namespace, workspace: Workspace) -> Settings:
         roots=workspace.roots,
         allow_code=options.allow_code,
         require_sandbox=options.require_sandbox,
+        workspace=host.event.workspace if host.event else None,
         **{key: value for key, value in known.items() if value is not None},
     )
 
@@ -180,6 +190,24 @@ def _report_files(options: argparse.Namespace, host: Runner, paths: Mapping[str,
     return ReportFiles(paths, step_summary=summary, outputs=host.outputs)
 
 
+def _close_to_others() -> None:
+    """No process of the same user reads our memory, and in it the token and the variables of the job (prctl(2))."""
+    with suppress(OSError):
+        kernel.prctl(kernel.SET_DUMPABLE, 0)
+
+
+class _EventError(UsageError):
+    """The event that started the job is refused: nothing is read, and nothing written but what the runner reads."""
+
+
+def _refuse_the_event(options: argparse.Namespace, host: Runner) -> None:
+    allowed = options.pull_request_target == "allow"
+    try:
+        refuse_pull_request_target(host, allowed=allowed, allow_code=options.allow_code)
+    except UsageError as error:
+        raise _EventError(error.reason, error.hint) from error
+
+
 class _PathInUseError(UsageError):
     """There is something that must not be written over, be it with an error."""
 
@@ -193,3 +221,15 @@ def _refuse_paths_in_use(reports: Mapping[str, Path], inputs: Iterable[Path], ma
                 f"the {kind} report cannot be written to {path}, which {why}", "name another path for it"
             )
         taken[path.resolve()] = f"is the {kind} report's"
+
+
+def _refuse_links_out(reports: Mapping[str, Path], manifest: Path, host: Runner) -> None:
+    """A link in the workspace may be the pull request's: it must not decide where the gate's user writes."""
+    workspace = host.event.workspace if host.event else None
+    for kind, path in reports.items():
+        if link := strayed(path, [manifest.parent, *([workspace] if workspace else [])]):
+            raise _PathInUseError(
+                f"the {kind} report cannot be written to {path}: {link} is a link that leads out of the workspace or"
+                " into .git",
+                "remove the link, or name the folder itself",
+            )

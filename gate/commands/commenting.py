@@ -2,13 +2,16 @@
 
 import argparse
 import os
+from pathlib import Path
 from typing import TextIO
 
 from gate.action import Event, Runner
-from gate.errors import CommentError
+from gate.commands.judged import judged
+from gate.errors import CommentError, GateError
 from gate.github.marker import Marker
 from gate.github.process import write_comment
 from gate.github.wish import Wish
+from gate.interpreter import untrusted
 from gate.reports.annotations import warning_annotation
 from gate.reports.comment import Origin, comment
 from gate.reports.escaping import plain
@@ -25,14 +28,30 @@ def comment_on(result: RunResult, options: argparse.Namespace, host: Runner, out
     if result.conclusion is Conclusion.NOT_RUN:  # interrupted: there is no verdict to tell, and no time
         return
     marker = Marker.of(_identity(event, options), event.run_number, event.run_attempt, red=result.exit_code != 0)
-    origin = Origin(event.job, _run_url(event), event.head_sha)
-    body = comment(result, marker.line(), origin)
+    folder = Path(options.manifest).parent
+    folders = [folder, *options.root, *([event.workspace] if event.workspace else [])]
     try:
-        write_comment(Wish(event.api_url, event.repository, event.number, event.fork, body, host.token))
+        body = comment(result, marker.line(), Origin(event.job, _run_url(event), _commit(folder, event)))
+        wish = Wish(event.api_url, event.repository, event.number, event.fork, body, host.token)
+        write_comment(wish, untrusted=untrusted(folders))
     except CommentError as error:
         err.write(f"warning: {plain(str(error))}\n")
         if options.annotations != "never":
             out.write(warning_annotation(error))
+
+
+def _commit(folder: Path, event: Event) -> str:
+    """The commit that was judged, empty where it cannot be told; raises `CommentError` where it is another's."""
+    try:
+        found = judged(folder, event)
+    except GateError:
+        return ""
+    if found.is_of_pull is False:
+        raise CommentError(
+            f"pull request {event.number} got no comment: what is checked out, {found.short}, is not its commit",
+            "leave actions/checkout without `ref`, or `github-token` out",
+        )
+    return found.name
 
 
 def _identity(event: Event, options: argparse.Namespace) -> list[str]:

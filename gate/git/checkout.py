@@ -7,6 +7,7 @@ from pathlib import Path
 from gate.git.lfs import LONGEST, pointer
 from gate.git.members import LARGEST_INDEX, belonging, stands_alone
 from gate.git.objects import Entry
+from gate.git.regular import open_regular
 from gate.git.trees import Tree
 
 _CHUNK = 1 << 20
@@ -49,7 +50,7 @@ def blob_name(path: Path, length: int) -> str | None:
     """What git calls a file's content where names have `length` digits; None where there is no file."""
     digest = (hashlib.sha256 if length == 64 else hashlib.sha1)(usedforsecurity=False)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             digest.update(b"blob %d\0" % os.fstat(file.fileno()).st_size)
             while data := file.read(_CHUNK):
                 digest.update(data)

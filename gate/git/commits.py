@@ -26,7 +26,7 @@ _FEW = 5
 
 
 class FirstCommitError(GateError):
-    """There is no commit before HEAD."""
+    """There is no commit before HEAD: it is the first one, or the push that started the job made its branch."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,26 @@ class Commits:
             raise GateError(
                 f"{ref} names no commit", "give a branch, a tag or a commit, like origin/main, v1.2 or HEAD~1"
             )
-        if parts["name"] in _SELF:
-            return self._from_head(ref, parts["steps"], is_changed if is_same else lambda _: True)
-        of_event = not parts["steps"] and self._is_base(ref)
+        found = self._meant(ref, parts["name"], parts["steps"], is_changed)
+        if is_same and found.commit == self.head and not is_changed(self.head):
+            which = ref if parts["name"] in _SELF else f"{ref} is the commit that is checked out, and"
+            raise GateError(
+                f"{which} holds the very files that are checked out: comparing a file with itself proves nothing",
+                "name the branch that changes are merged into, like origin/main, or an earlier commit, like HEAD~1",
+            )
+        return found
+
+    def _meant(self, ref: str, name: str, steps: str, is_changed: Callable[[Commit], bool]) -> Meant:
+        if name in _SELF:
+            return Meant(self._step(self.head.name, steps, ref) if steps else self.head, f"which is {ref}")
+        of_event = not steps and self._is_base(ref)
         if of_event and (merged := self._merged_into()):
             return merged
-        found = self._find(parts["name"])
-        if parts["steps"]:
+        found = self._find(name)
+        if steps:
             if found is None:
-                raise self._unknown(parts["name"])
-            return Meant(self._step(found.name, parts["steps"], ref), f"which is {ref}")
+                raise self._unknown(name)
+            return Meant(self._step(found.name, steps, ref), f"which is {ref}")
         tip = (self._of_group() if of_event else None) or found or (self._of_event() if of_event else None)
         if tip is None:
             raise self._unknown(ref)
@@ -159,16 +169,6 @@ class Commits:
         """The commit that a name stands for, a tag's own included."""
         return self.repository.ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
-    def _from_head(self, ref: str, steps: str, is_changed: Callable[[Commit], bool]) -> Meant:
-        head = self.head
-        commit = self._step(head.name, steps, ref) if steps else head
-        if commit == head and not is_changed(head):
-            raise GateError(
-                f"{ref} holds the very files that are checked out: comparing a file with itself proves nothing",
-                "name the branch that changes are merged into, like origin/main, or an earlier commit, like HEAD~1",
-            )
-        return Meant(commit, f"which is {ref}")
-
     def _step(self, commit: str, steps: str, ref: str) -> Commit:
         found = self._peeled(commit + steps)
         if found is None:
@@ -185,14 +185,7 @@ class Commits:
         if base != head.name:
             return Meant(self._here(base), tip.why)
         held = f"HEAD is in {ref}"
-        event = self.event
-        if event is not None and event.name == "push" and event.before and event.head_sha in ("", head.name):
-            before = self.objects.commit(event.before)
-            if before is None:
-                raise GateError(
-                    f"{held}, and what the branch held before the push, {event.before[:SHORT]}, is not in this clone",
-                    FETCH_ALL if self.repository.shallow else f"fetch it first: `git fetch origin {event.before}`",
-                )
+        if self.event is not None and self.event.name == "push" and (before := self._before(self.event, ref, held)):
             return Meant(before, f"what the branch held before this push ({held})")
         if is_changed(head):
             return Meant(head, f"which is HEAD itself: {held}, and the files have changed since")
@@ -202,6 +195,38 @@ class Commits:
                 "name a file as the reference, or a branch that HEAD is not in",
             )
         return Meant(self._here(head.parents[0]), f"the first parent of HEAD ({held})")
+
+    def _before(self, event: Event, ref: str, held: str) -> Commit | None:
+        """What a branch held before a push that HEAD is of; None where a tag or another, new branch was pushed."""
+        head = self.head.name
+        if event.ref.startswith(_TAG):
+            return None  # what the event then names are tags, or commits of a tag that was moved
+        if not event.head_sha:
+            raise GateError(
+                f"{held}, and what it held before this push cannot be told: the event cannot be read",
+                "let the gate read the file that GITHUB_EVENT_PATH names: in a container, mount it there",
+            )
+        if event.head_sha != head:
+            raise GateError(
+                f"{held}, and what it held before this push cannot be told: {event.head_sha[:SHORT]} was pushed, and "
+                f"{head[:SHORT]} is checked out",
+                "check out the commit that was pushed, as actions/checkout does, or name a commit as the reference",
+            )
+        if event.before:
+            before = self.objects.commit(event.before)
+            if before is None:
+                raise GateError(
+                    f"{held}, and what the branch held before the push, {event.before[:SHORT]}, is not in this clone",
+                    FETCH_ALL if self.repository.shallow else f"fetch it first: `git fetch origin {event.before}`",
+                )
+            return before
+        full = self.repository.ask("rev-parse", "--symbolic-full-name", ref) or ref
+        if event.ref.startswith(_LOCAL) and not full.endswith(event.ref.removeprefix("refs/heads")):
+            return None
+        raise FirstCommitError(
+            f"{held}, and this push made the branch: there is nothing before it to compare with",
+            "name a commit, a file or another branch as the reference; what is pushed next is compared with this",
+        )
 
     def _merge_base(self, head: str, tip: str, ref: str) -> str:
         if head == tip:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gate.errors import UnreadableError
+from gate.git.regular import open_regular
 from gate.git.repository import Repository
 from gate.git.room import full_or
 
@@ -45,9 +46,8 @@ def pointer(data: bytes, shown: str) -> Pointer | None:
 def pointer_at(path: Path) -> Pointer | None:
     """The same of a file; None where there is none."""
     try:
-        if not path.is_file() or path.stat().st_size > LONGEST:
-            return None
-        return pointer(path.read_bytes(), path.name)
+        with open_regular(path) as file:
+            return pointer(file.read(LONGEST + 1), path.name)
     except OSError:
         return None
 
@@ -63,7 +63,7 @@ class Store:
         """Copies the file, and sees that it is the right one; False where it is not in this clone."""
         source = self.folder / found.oid[:2] / found.oid[2:4] / found.oid
         try:
-            with source.open("rb") as file:
+            with open_regular(source) as file:
                 digest = hashlib.sha256()
                 with to.open("wb") as copy:
                     while data := file.read(_CHUNK):

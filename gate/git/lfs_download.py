@@ -6,6 +6,7 @@ names a program: hooks, filters, transfer agents and helpers of the clone have n
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -37,15 +38,15 @@ _SETTINGS = """\
 
 def download(repository: Repository, found: Pointer, to: Path, shown: str) -> str:
     """Has `git lfs` fetch a file; empty where it is there and is the right one, else why it is not."""
-    if repository.ask("lfs", "version") is None:
+    program = shutil.which("git-lfs", path=repository.path)  # by itself: what `git lfs` means, an alias may say
+    if program is None:
         return "git-lfs is not installed"
     room_for(2 * found.size, to.parent, shown)
     with tempfile.TemporaryDirectory(prefix="lfs-", dir=to.parent, ignore_cleanup_errors=True) as folder:
         home = _repository(repository, Path(folder))
-        command = [repository.git, f"--git-dir={home}", "lfs", "smudge"]
         try:
             with to.open("wb") as copy, tempfile.TemporaryFile() as said:
-                code = _run(command, home, found, copy.fileno(), said.fileno())
+                code = _run([program, "smudge"], repository.path, home, found, copy.fileno(), said.fileno())
                 said.seek(0)
                 words = last_words(said.read())
         except OSError as error:
@@ -86,13 +87,13 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _run(command: list[str], home: Path, found: Pointer, out: int, err: int) -> int | None:
+def _run(command: list[str], path: str, home: Path, found: Pointer, out: int, err: int) -> int | None:
     """The exit code; None where it took too long. All that it started ends with it."""
     given = f"version https://git-lfs.github.com/spec/v1\noid sha256:{found.oid}\nsize {found.size}\n".encode()
-    with subprocess.Popen(  # noqa: S603 - what is run is git
+    with subprocess.Popen(  # noqa: S603 - what is run is git-lfs
         command,
         cwd=home,
-        env=_environment(),
+        env={**_environment(), "PATH": path, "GIT_DIR": str(home)},
         stdin=subprocess.PIPE,
         stdout=out,
         stderr=err,

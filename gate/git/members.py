@@ -16,10 +16,18 @@ def stands_alone(named: bytes) -> bool:
     return _PART.fullmatch(named) is None and not named.endswith(b".json")
 
 
-def is_part(path: bytes, of: bytes) -> bool:
-    """Whether a file is one of the checkpoint that `of` names, its prefix or its index."""
+def part_of(path: bytes) -> bytes | None:
+    """The prefix of the checkpoint that a file is a part of, by its name; None where it is of none."""
     part = _PART.fullmatch(path)
-    return part is not None and part[1] == of.removesuffix(b".index")
+    return part[1] if part is not None else None
+
+
+def whole(named: bytes, beside: Collection[bytes]) -> bytes:
+    """What a file's model is called: a checkpoint's files are its prefix, or its index where the prefix is empty."""
+    part = _PART.fullmatch(named)
+    if part is None or part[1] + b".index" not in beside:
+        return named
+    return part[1] or b".index"
 
 
 def belonging(named: bytes, beside: Collection[bytes], read: Callable[[], bytes | None]) -> list[bytes]:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from gate.errors import GateError, UnreadableError
-from gate.git.repository import Repository, environment, last_words
+from gate.git.repository import Repository, last_words
 
 FETCH_ALL = "fetch the whole history: give actions/checkout `fetch-depth: 0`, or run `git fetch --unshallow`"
 WITHOUT_FILTER = "clone with all objects: in a workflow give actions/checkout no `filter`"
@@ -60,7 +60,7 @@ class Objects:
                 # Blobs of a megabyte are streamed, in git too.
                 repository.command("-c", "core.bigFileThreshold=1m", "cat-file", "--batch"),
                 cwd=repository.top,
-                env=environment(),
+                env=repository.environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._said,

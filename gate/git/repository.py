@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gate.errors import GateError
+from gate.interpreter import searched, untrusted
 
 _NOWHERE = "/dev/null"
 _SECONDS = 300
@@ -16,6 +17,8 @@ _SETTINGS = (
     "core.hooksPath=/dev/null",
     "core.attributesFile=/dev/null",
     "core.quotePath=false",
+    "core.commitGraph=false",  # a file beside the commits, which may say other parents than they do
+    "advice.graftFileDeprecated=false",
     "protocol.allow=never",
     "safe.directory=*",  # the runner's workspace is another user's than the container's
     "gc.auto=0",
@@ -31,7 +34,9 @@ class Repository:
     """
 
     def __init__(self, top: Path) -> None:
-        found = shutil.which("git")
+        everything = {"PATH": os.environ.get("PATH", os.defpath)}
+        self.path = searched(everything, untrusted([top])).get("PATH", "")
+        found = shutil.which("git", path=self.path)
         if found is None:
             raise GateError("git is not installed", "install git, or run the image, which has it")
         self.top = top
@@ -84,7 +89,7 @@ class Repository:
             return subprocess.run(  # noqa: S603 - what is run is git
                 self.command(*arguments),
                 cwd=self.top,
-                env=environment(),
+                env=self.environment,
                 input=given or b"",
                 capture_output=True,
                 check=False,
@@ -97,6 +102,27 @@ class Repository:
             ) from error
         except OSError as error:
             raise GateError(f"git could not be started: {error.strerror}", "see that git works here") from error
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of a call: nobody's configuration, no prompt, network or lock, no object or parent in another's place.
+
+        No program is looked for in the working tree.
+        """
+        return {
+            "PATH": self.path,
+            "LC_ALL": "C",
+            "HOME": _NOWHERE,
+            "XDG_CONFIG_HOME": _NOWHERE,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": _NOWHERE,
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            "GIT_GRAFT_FILE": _NOWHERE,
+            "GIT_LITERAL_PATHSPECS": "1",
+        }
 
     # What is asked of it more than once.
 
@@ -120,6 +146,11 @@ class Repository:
         """Whether it was cloned without all objects (`--filter`)."""
         return self.ask("config", "--get-regexp", r"^(extensions\.partialclone|remote\..*\.promisor)$") is not None
 
+    def ignores(self, path: bytes) -> bool:
+        """Whether git is told to leave a file alone that it does not keep yet: so no commit will ever have it."""
+        named = f"./{os.fsdecode(path)}"  # this command knows no literal paths, and `:` would begin a pattern
+        return self.ask("--no-literal-pathspecs", "check-ignore", "--quiet", "--", named) is not None
+
     def inside(self, path: Path, base: Path) -> bytes:
         """`path`, which begins with `base`, as the repository calls it; raises `GateError` where it lies elsewhere.
 
@@ -129,23 +160,6 @@ class Repository:
         if not real.is_relative_to(self.top):
             raise GateError(f"{path} lies outside the repository {self.top}", "name a file that git keeps there")
         return os.fsencode(real.relative_to(self.top))
-
-
-def environment() -> dict[str, str]:
-    """That of a call: nobody's configuration, no prompt, no network, no lock, no object in another's place."""
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LC_ALL": "C",
-        "HOME": _NOWHERE,
-        "XDG_CONFIG_HOME": _NOWHERE,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": _NOWHERE,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_NO_LAZY_FETCH": "1",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_LITERAL_PATHSPECS": "1",
-    }
 
 
 def last_words(printed: bytes) -> str:

@@ -47,7 +47,7 @@ class Tree:
         def read() -> bytes | None:
             return self.objects.blob(found[0].name, LARGEST_INDEX) if found is not None else None
 
-        names = belonging(named, self._listed(parent[0].name), read)
+        names = belonging(named, self.listed(parent[0].name), read)
         files = {name: self._file(_joined(parent[1], name)) for name in names}
         there = {name: entry for name, entry in files.items() if entry is not None}
         return Members(False, there) if there else None
@@ -66,7 +66,7 @@ class Tree:
                 done.pop()
                 stack.pop()
                 continue
-            found = self._listed(stack[-1].name).get(part) if stack[-1].kind == FOLDER else None
+            found = self.listed(stack[-1].name).get(part) if stack[-1].kind == FOLDER else None
             if found is None:
                 return None
             if found.kind == SUBMODULE:
@@ -87,6 +87,34 @@ class Tree:
             done.append(part)
             stack.append(found)
         return stack[-1], b"/".join(done)
+
+    def hindrance(self, path: bytes) -> str:
+        """Why it does not follow from `members` having nothing at `path` that there was nothing; empty where it does.
+
+        A link leads to what git does not keep, and so does the pointer of DVC beside a file, or beside a folder.
+        """
+        at, folder = b"", self.tree
+        parts = [part for part in path.split(b"/") if part not in (b"", b".")]
+        for number, part in enumerate(parts):
+            listed = self.listed(folder)
+            is_last = number + 1 == len(parts)
+            kept_elsewhere = {name.removesuffix(b".dvc") for name in listed if name.endswith(b".dvc")}
+            here = _joined(at, part)
+            names = belonging(part, kept_elsewhere, lambda: None) if is_last else [part]
+            if pointers := [name for name in names if name in kept_elsewhere]:
+                return f"{_text(_joined(at, pointers[0]))}.dvc is there: DVC keeps the file, and git does not"
+            found = listed.get(part)
+            if found is None and is_last:
+                names = [name for name in belonging(part, listed, lambda: None) if name in listed]
+                found, here = (listed[names[0]], _joined(at, names[0])) if names else (None, here)
+            if found is None:
+                return ""
+            if found.kind == LINK:
+                return f"{_text(here)} is a link there, to what git does not keep"
+            if found.kind != FOLDER:
+                return f"{_text(here)} is something else there"
+            at, folder = here, found.name
+        return ""
 
     def first(self, is_like: Callable[[bytes, Entry], bool]) -> bytes | None:
         """The first file that is like what is looked for, among as many as one looks at for a hint."""
@@ -111,7 +139,7 @@ class Tree:
         seen = 0
         while waiting:
             within, name = waiting.pop()
-            for called, entry in self._listed(name).items():
+            for called, entry in self.listed(name).items():
                 seen += 1
                 if seen > _MOST_FILES:
                     raise UnsafeFileError(
@@ -124,7 +152,8 @@ class Tree:
                 else:
                     yield path, entry
 
-    def _listed(self, tree: str) -> dict[bytes, Entry]:
+    def listed(self, tree: str) -> Mapping[bytes, Entry]:
+        """What lies in a folder, by the name of its tree."""
         if tree not in self._read:
             self._read[tree] = self.objects.tree(tree)
         return self._read[tree]

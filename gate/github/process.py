@@ -5,35 +5,43 @@ through a pipe: neither arguments nor environment show it.
 """
 
 import json
+import os
+import re
 import subprocess
-import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gate.errors import CommentError
 from gate.github.wish import Wish
+from gate.interpreter import IMPORTS, command, imports, searched
 
 SECONDS = 20.0
 
-# Nothing is imported from the folder it runs in, which is the pull request's.
-_START = """\
-import sys
-sys.path[:0] = sys.argv[2:]
-from gate.github.worker import main
-main(float(sys.argv[1]))
-"""
-_INSTALLED = {"site-packages", "dist-packages"}
+# How GitHub is reached, and whom it is believed to be.
+_NEEDED = re.compile(r"LANG|LC_\w+|TZ|(?i:https?|no|all)_(?i:proxy)|SSL_CERT_(?:FILE|DIR)|(?:REQUESTS|CURL)_CA_BUNDLE")
 
 
-def write_comment(wish: Wish, seconds: float = SECONDS) -> None:
-    """Writes or updates the comment in at most `seconds`; raises `CommentError` where it could not be done."""
-    ours = Path(__file__).resolve().parents[2]
-    child = subprocess.Popen(  # noqa: S603 - what is run is ours
-        [sys.executable, "-P", "-c", _START, str(seconds), *([] if ours.name in _INSTALLED else [str(ours)])],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+def write_comment(wish: Wish, seconds: float = SECONDS, untrusted: Iterable[Path] = ()) -> None:
+    """Writes or updates the comment in at most `seconds`; raises `CommentError` where it could not be done.
+
+    Nothing is imported from `untrusted` folders: this process has the token, and is not confined.
+    """
+    try:
+        child = subprocess.Popen(  # noqa: S603 - what is run is ours
+            command("gate.github", str(seconds)),
+            cwd="/",
+            env=_environment(os.environ, tuple(untrusted)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CommentError(
+            f"pull request {wish.number} got no comment: the process that writes it could not be started:"
+            f" {error.strerror or error}",
+            "the summary of the run says the same; see that the machine has room for one more process",
+        ) from error
     with child:
         try:
             answer, _ = child.communicate(wish.to_json().encode(), timeout=seconds)
@@ -45,6 +53,12 @@ def write_comment(wish: Wish, seconds: float = SECONDS) -> None:
         finally:
             child.kill()
     _raise_what_it_says(answer, child.returncode, wish)
+
+
+def _environment(environment: Mapping[str, str], untrusted: tuple[Path, ...]) -> dict[str, str]:
+    kept = {name: value for name, value in environment.items() if _NEEDED.fullmatch(name)}
+    ours = {IMPORTS: os.pathsep.join(imports(environment, untrusted))}
+    return {**kept, **searched(environment, untrusted), **ours}
 
 
 def _raise_what_it_says(answer: bytes, status: int, wish: Wish) -> None:

@@ -20,7 +20,7 @@ Problem = tuple[Path, str]
 OF_THE_REFERENCE = ("close", "identical", "changed", "any", "new", "removed")
 SAYING = ("expect", "tolerance", "nan", "inf", "shape", "dtype", "values", *STATISTICS)
 _WAIVERS = "`expect: ignored`, `expect: any`, `nan: allowed`, `inf: allowed`, `tolerance`"
-_OF_A_REFERENCE: Mapping[str, tuple[str, ...]] = {"file": (), "git": ("path", "missing"), "url": ("sha256",)}
+_OF_A_REFERENCE: Mapping[str, tuple[str, ...]] = {"file": (), "git": ("path", "missing", "removed"), "url": ("sha256",)}
 _NOT_NEGATIVE = ("std", "norm", "sparsity")
 
 
@@ -177,6 +177,8 @@ def _of_one_file(said: Mapping[str, Any], weights: str) -> Iterator[Problem]:
     else:
         if "name" not in said and not stem(weights):
             yield ("weights",), f"no name can be taken from {quoted(weights)}: give a `name`"
+        if kind == "git" and of_reference.get("removed"):
+            yield ("reference", "removed"), "`weights` is no glob: nothing of it can be removed but the whole entry"
         same = reference == posixpath.normpath(weights)
     if same:
         yield ("reference",), "is the weight file itself: comparing a file with itself proves nothing"

@@ -23,7 +23,7 @@ _SAID_TWICE: dict[str, Any] = {
     "Statistics": {"minProperties": 1},
     "ReferenceEntry": {
         "oneOf": [{"required": [key]} for key in ("file", "git", "url")],
-        "dependencies": {"path": ["git"], "missing": ["git"], "sha256": ["url"], "url": ["sha256"]},
+        "dependencies": {"path": ["git"], "missing": ["git"], "removed": ["git"], "sha256": ["url"], "url": ["sha256"]},
     },
     "TensorRule": {
         "anyOf": [{"required": [key]} for key in SAYING],

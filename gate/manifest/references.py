@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from gate.manifest import crosscheck
-from gate.manifest.fields import Allowance, GitRef, ReferencePath, Sha256, Url, fill_placeholders
+from gate.manifest.fields import Allowance, GitRef, ReferencePath, Sha256, Text, Url, fill_placeholders
 from gate.manifest.part import Part
 
 
@@ -32,6 +32,13 @@ class ReferenceEntry(Part):
         None,
         description="Whether the file may be missing in that commit, as that of a new model is; its values are then "
         "compared with nothing, and the report says so. Forbidden by default.",
+    )
+    removed: tuple[Text, ...] = Field(
+        (),
+        strict=False,
+        min_length=1,
+        description="Files that a glob in `weights` matches in that commit and that are gone on purpose, removed or "
+        "renamed: their paths, relative to the manifest's folder. Any other that is gone is an error.",
     )
     url: Url | None = Field(
         None, description="An address of one file: https, s3 (with weight-gate[s3]) or gs (with weight-gate[gcs])."

@@ -84,7 +84,7 @@ def _counter(limits: Limits, shown: str, folder: Path) -> Any:
             if (size or 0) > free:
                 raise GateError(
                     f"{shown} has {size:,} bytes, and {folder} has room for {free:,}",
-                    "name a folder with more room with --cache",
+                    "name a folder with more room with --scratch",
                 )
 
     return Counter()

@@ -21,6 +21,10 @@ from gate.references.interface import Fetched, Missing, Sources
 from gate.workspace import Workspace
 
 _FOLDER = "reference"
+_ELSEWHERE = (
+    "let git keep the file itself, or a pointer of Git LFS, or name a file or an address as the reference: from "
+    "elsewhere, git alone cannot say what it was"
+)
 
 
 def fetched(asked: GitReference, sources: Sources) -> Fetched | Missing:
@@ -50,6 +54,10 @@ def fetched(asked: GitReference, sources: Sources) -> Fetched | Missing:
 
 def _missing(asked: GitReference, tree: Tree, meant: Meant, path: bytes, base: Path) -> Missing:
     what = f"{asked.written} is not in {meant.short}, {meant.why}"
+    if why := tree.hindrance(path):
+        raise MissingFileError(f"{what}: {why}", _ELSEWHERE)
+    if tree.objects.repository.ignores(path):
+        raise MissingFileError(f"{what}, and never will be in any: git ignores it", _ELSEWHERE)
     moved = _moved(asked, tree, path, base)
     if asked.missing:
         also = f" ({moved})" if moved else ""

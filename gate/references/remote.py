@@ -165,7 +165,7 @@ def _of_files(error: Exception) -> _Told | None:
     if isinstance(error, PermissionError):
         return "may not be read: access is denied", "see that this machine's credentials are allowed to", False
     if isinstance(error, OSError) and error.errno in _FULL:
-        return "could not be stored: the disk is full", "name a folder with more room with --cache", False
+        return "could not be stored: the disk is full", "name a folder with more room with --scratch", False
     return None
 
 

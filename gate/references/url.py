@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
 from urllib.parse import unquote, urlsplit
 
 from gate.errors import GateError, UnreadableError
@@ -30,22 +31,27 @@ class UrlReference(Reference):
         return urlsplit(self.url)._replace(query="", fragment="").geturl()
 
     def fetch(self, sources: Sources) -> Fetched:
-        """From the cache, or from the network; a file of another digest is never used."""
-        cache, name = Cache(sources.cache, sources.scratch), file_name(self.url)
-        path = cache.find(self.sha256, name) or self._fetched(cache, name)
-        return Fetched(path, self.shown, Workspace(path.parent, [path.parent]))
+        """From the cache, or from the network, into the run's own folder; a file of another digest is never used."""
+        folder = Path(mkdtemp(prefix="address-", dir=sources.scratch))
+        cache, path = Cache(sources.cache), folder / file_name(self.url)
+        if not cache.copy(self.sha256, path):
+            self._download(path)
+            cache.keep(path, self.sha256)
+        return Fetched(path, self.shown, Workspace(folder, [folder]))
 
-    def _fetched(self, cache: Cache, name: str) -> Path:
+    def _download(self, path: Path) -> None:
         from gate.references.download import download  # noqa: PLC0415 - only what is not in the cache needs a network
 
-        with cache.part() as part:
-            download(self.url, self.shown, part, self.limits)
-            if (found := sha256_of(part)) != self.sha256:
-                raise self._another(found, part)
-            return cache.keep(part, self.sha256, name)
+        try:
+            download(self.url, self.shown, path, self.limits)
+            if (found := sha256_of(path)) != self.sha256:
+                raise self._another(found, path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
-    def _another(self, found: str, part: Path) -> GateError:
-        with part.open("rb") as file:
+    def _another(self, found: str, path: Path) -> GateError:
+        with path.open("rb") as file:
             page = _PAGE.match(file.read(_HEAD_BYTES))
         return UnreadableError(
             f"{'a web page lies at' if page else 'the file at'} {self.shown}{'' if page else ' is another one'}: "

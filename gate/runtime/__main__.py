@@ -1,6 +1,6 @@
-"""What children run: `python -m gate.runtime REQUESTS ANSWERS` is a worker, `python -m gate.runtime SOCKET` a nursery.
+"""What children run: `REQUESTS ANSWERS` is a worker, `SOCKET` a nursery.
 
-The words are numbers of inherited descriptors.
+How it is started: `gate.interpreter`. The words are numbers of inherited descriptors.
 """
 
 import sys

@@ -2,13 +2,13 @@
 
 import os
 import re
-import site
-import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from gate.interpreter import IMPORTS, imports, searched
+
 _NEEDED = re.compile(
-    r"PATH|LANG|LC_\w+|TZ|LD_LIBRARY_PATH"
+    r"LANG|LC_\w+|TZ"
     r"|(OPENBLAS|OMP|GOMP|MKL|KMP|BLIS|GOTO|XLA|CUDA|CUDNN|NVIDIA|NCCL)_\w+"
     # TensorFlow's own: Terraform's names begin with TF_ too, and its TF_VAR_… hold secrets.
     r"|TF_(AUTOTUNE|CPP|CUBLAS|CUDA|CUDNN|DETERMINISTIC|DISABLE|ENABLE|FORCE|GPU|MKL|NUM|ONEDNN|OVERRIDE|USE|XLA)_\w+"
@@ -23,12 +23,17 @@ _IN_SCRATCH = {
 }
 
 
-def scrubbed(environment: Mapping[str, str], scratch: Path, device: str) -> dict[str, str]:
+def scrubbed(
+    environment: Mapping[str, str], scratch: Path, device: str, untrusted: Iterable[Path] = ()
+) -> dict[str, str]:
     """What of `environment` a child may see, with its homes made below `scratch`, for `device` `auto`, `cpu` or `gpu`.
 
-    Reproducible (no hash seed) and silent but for warnings; nothing is imported from the folder it runs in.
+    Reproducible (no hash seed) and silent but for warnings; programs, libraries and packages are looked for neither in
+    the folder it runs in nor in `untrusted` ones. Packages: by the code that `gate.interpreter.command` runs.
     """
     kept = {name: value for name, value in environment.items() if _NEEDED.fullmatch(name) and not _SECRET.search(name)}
+    untrusted = tuple(untrusted)
+    kept |= searched(environment, untrusted)
     homes = {name: scratch / below for name, below in _IN_SCRATCH.items()}
     for home in homes.values():
         home.mkdir(parents=True, exist_ok=True)
@@ -36,7 +41,7 @@ def scrubbed(environment: Mapping[str, str], scratch: Path, device: str) -> dict
     return {
         **kept,
         **{name: str(home) for name, home in homes.items()},
-        **_imports(environment),
+        IMPORTS: os.pathsep.join(imports(environment, untrusted)),
         # Semaphores lie in /dev/shm, which is closed to it; joblib would say so on every import.
         "JOBLIB_MULTIPROCESSING": "0",
         "KERAS_BACKEND": "tensorflow",
@@ -49,16 +54,4 @@ def scrubbed(environment: Mapping[str, str], scratch: Path, device: str) -> dict
         "PYTHONUTF8": "1",
         "TF_CPP_MIN_LOG_LEVEL": "1",
         **hidden,
-    }
-
-
-def _imports(environment: Mapping[str, str]) -> dict[str, str]:
-    """Where this process finds its packages, the child does too: also the user's own, although its home is another."""
-    paths = [entry for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if Path(entry).is_absolute()]
-    ours = str(Path(__file__).resolve().parents[2])
-    if ours not in {*paths, *(sysconfig.get_path(each) for each in ("purelib", "platlib"))}:
-        paths.append(ours)
-    return {
-        **({"PYTHONPATH": os.pathsep.join(paths)} if paths else {}),
-        **({"PYTHONUSERBASE": site.getuserbase()} if site.ENABLE_USER_SITE else {}),
     }

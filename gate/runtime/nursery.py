@@ -14,7 +14,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import traceback
@@ -24,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from gate.interpreter import command
 from gate.runtime import kernel
 
 _LONGEST = 1 << 20
@@ -98,7 +98,8 @@ class Nursery:
             with theirs:
                 # In our own session: it is no stray of any child's tree.
                 self._process = subprocess.Popen(  # noqa: S603 - what is run is ours
-                    [sys.executable, "-m", "gate.runtime", str(theirs.fileno())],
+                    command("gate.runtime", str(theirs.fileno()), seeded=True),
+                    cwd="/",
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

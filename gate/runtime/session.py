@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from typing import Any, Self
 from gate.checks.evidence import NotLoaded, NotSaved, Outputs, Said, Unable
 from gate.errors import GateError, UnreadableError
 from gate.formats.text import printable, size
+from gate.interpreter import command, late_imports
 from gate.results import Step
 from gate.runtime import dump
 from gate.runtime.child import Child, ChildLimits, ChildTrouble
@@ -73,10 +73,11 @@ class Session:
         folder.mkdir(parents=True)
         self._private = folder.with_name(f"{folder.name}-taken")
         self._private.mkdir()
-        environment = scrubbed(settings.environment, folder, device)
+        environment = scrubbed(settings.environment, folder, device, settings.untrusted)
+        late = late_imports(settings.environment, settings.untrusted) if runs_code else []
         limits = ChildLimits(settings.seconds, settings.memory_bytes)
         start = time.perf_counter()
-        self._child = Child([sys.executable, "-m", "gate.runtime"], environment, folder, limits, nursery)
+        self._child = Child(command("gate.runtime", seeded=True), environment, folder, limits, nursery)
         self.steps.append(Step("start TensorFlow", time.perf_counter() - start, self._child.peak_bytes))
         try:
             found = self.ask(
@@ -86,9 +87,9 @@ class Session:
                 parent=os.getpid(),
                 base=str(settings.base if runs_code else folder),
                 readable=[
-                    str(path) for path in (*readable, *settings.packages, *(settings.roots if runs_code else ()))
+                    str(path) for path in (*readable, *settings.packages, *late, *(settings.roots if runs_code else ()))
                 ],
-                packages=[str(path) for path in settings.packages],
+                packages=[*map(str, settings.packages), *late],
                 writable=[str(folder)],
                 device=device,
                 threads=settings.threads,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gate.interpreter import untrusted
+
 DEFAULT_SECONDS = 900.0
 _SHARE = 0.9
 """Of the memory that there is: the parent needs some too, and has to survive the child."""
@@ -28,7 +30,14 @@ class Settings:
     """Folders that a process may import from once it is confined, after all others."""
     installed: str = ""
     """What is in them, for the report."""
+    workspace: Path | None = None
+    """The runner's, which more may have been checked out into."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @property
+    def untrusted(self) -> tuple[Path, ...]:
+        """The folders that a pull request may have written."""
+        return untrusted((self.base, *self.roots, *([self.workspace] if self.workspace else [])))
 
 
 def available_memory() -> int:

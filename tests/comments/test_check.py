@@ -19,6 +19,7 @@ from reports.runner import commands
 from support.cli import ROOT, run_gate
 from support.files import WRITERS
 from support.judging import sample
+from support.repositories import Repo, pull
 
 TOKEN = "ghs_actions"
 SHA = "b" * 40
@@ -34,18 +35,31 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def repository(folder: Path) -> Repo:
+    """With the folder committed: on a branch, its merge and elsewhere."""
+    made = Repo.init(folder)
+    made.commit()
+    return made
+
+
 def spoil(folder: Path) -> None:
     WRITERS["npz"](folder / "new.npz", sample() | {"head/bias": sample()["head/bias"] + 1})
 
 
 def job(
-    github: GitHub, folder: Path, run: int = 1, more: Mapping[str, str] = MappingProxyType({}), fork: bool = False
+    github: GitHub,
+    folder: Path,
+    run: int = 1,
+    more: Mapping[str, str] = MappingProxyType({}),
+    fork: bool = False,
+    sha: str = SHA,
 ) -> dict[str, str]:
     """The environment of a step, as far as the gate reads it."""
     head, base = {"full_name": "mallory/models" if fork else REPOSITORY}, {"full_name": REPOSITORY}
     pull = {
         "number": NUMBER,
-        "head": {"sha": SHA, "ref": "x", "repo": head},
+        "head": {"sha": sha, "ref": "x", "repo": head},
         "base": {"sha": SHA, "ref": "main", "repo": base},
     }
     (folder / "event.json").write_text(json.dumps({"number": NUMBER, "pull_request": pull}), encoding="utf-8")
@@ -85,7 +99,7 @@ def test_red_comments_and_green_puts_it_right(github: GitHub, folder: Path) -> N
     assert "## ❌ weight-gate: FAILED" in text
     assert "`head/bias`" in text
     assert "[run](<https://github.com/org/models/actions/runs/99/attempts/1>)" in text
-    assert text.endswith(f"commit {SHA}.\n")
+    assert "commit" not in text.splitlines()[-1]  # there is no repository to tell it
     assert TOKEN not in everything(folder, done) + text
     WRITERS["npz"](folder / "new.npz", sample())
     assert run_gate("check", cwd=folder, env=job(github, folder, 3)).returncode == 0
@@ -233,6 +247,42 @@ def test_an_interrupted_run_does_not_comment(github: GitHub, folder: Path) -> No
     assert done.returncode == 143
     assert "NOT RUN" in done.stdout
     assert github.exchanges == []
+
+
+def test_the_commit_that_is_named_is_the_one_that_was_judged(github: GitHub, folder: Path, repository: Repo) -> None:
+    repository.branch("change")
+    spoil(folder)
+    head = repository.commit()
+    merge = pull(repository, NUMBER, "main", "change")
+    for run, commit in enumerate((head, merge), 1):
+        repository.git("checkout", "--quiet", "--force", "--detach", commit)
+        assert run_gate("check", cwd=folder, env=job(github, folder, run, sha=head)).returncode == 1
+        (text,) = github.bodies
+        assert text.endswith(f"commit {commit}.\n")
+
+
+def test_of_another_commit_there_is_no_comment(github: GitHub, folder: Path, repository: Repo) -> None:
+    spoil(folder)
+    base = repository.head
+    done = run_gate("check", cwd=folder, env=job(github, folder))
+    assert done.returncode == 1
+    assert f"what is checked out, {base[:12]}, is not its commit" in done.stderr
+    assert github.exchanges == []
+
+
+def test_a_process_that_cannot_be_started_changes_no_verdict(github: GitHub, folder: Path) -> None:
+    script = "import sys\nfrom gate.cli import main\nsys.executable = '/nowhere/python'\nsys.exit(main(['check']))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **job(github, folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "could not be started: No such file" in done.stderr
+    assert "::warning" in done.stdout
 
 
 def _descendants(pid: int) -> list[int]:

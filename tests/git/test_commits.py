@@ -1,5 +1,6 @@
 """Which commit is meant, for every event and every kind of clone; what is not certain is an error, never a guess."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import pytest
 
 from gate.action import Event
 from gate.errors import GateError
-from gate.git.commits import Commits, Meant
+from gate.git.commits import Commits, FirstCommitError, Meant
 from gate.git.objects import Objects
 from gate.git.repository import Repository
 from support.repositories import Repo, pull
@@ -155,9 +156,49 @@ def test_head_is_no_reference_for_itself(clone: Repo, history: History) -> None:
         assert meant(clone, ref, changed=CHANGED).commit.name == history["c"]
 
 
-def test_a_tag_of_head_is_what_was_asked_for(clone: Repo, history: History) -> None:
-    clone.git("tag", "v2")
-    assert (meant(clone, "v2").commit.name, meant(clone, "v2").why) == (history["c"], "the tag v2")
+def test_nor_is_it_by_another_name(clone: Repo, history: History) -> None:
+    clone.git("tag", "-a", "v2", "-m", "two")
+    names = ("v2", "refs/tags/v2", "v2^{}", "main~0", "main^0", "main^{commit}", "refs/heads/main^{commit}")
+    for ref in (*names, history["c"], history["c"][:7]):
+        said = refusal(clone, ref).reason
+        assert said.startswith(f"{ref} is the commit that is checked out, and holds the very files")
+        assert said.endswith(": comparing a file with itself proves nothing")
+        assert meant(clone, ref, changed=CHANGED).commit.name == history["c"]
+
+
+def test_history_is_what_commits_say(clone: Repo, history: History) -> None:
+    """Not what a file of grafts, a replaced object or a cache beside them says."""
+    clone.checkout("change")
+    (clone.path / ".git/info").mkdir(exist_ok=True)
+    (clone.path / ".git/info/grafts").write_text(f"{history['e']} {history['b']}\n")
+    assert clone.git("merge-base", "HEAD", "origin/main") == history["b"]
+    assert meant(clone, "origin/main").commit.name == history["a"]
+    (clone.path / ".git/info/grafts").unlink()
+    clone.git("replace", "--graft", history["e"], history["b"])
+    assert clone.git("merge-base", "HEAD", "origin/main") == history["b"]
+    assert meant(clone, "origin/main").commit.name == history["a"]
+    clone.git("replace", "-d", history["e"])
+    _lie(clone, history["d"], history["b"])
+    assert clone.git("merge-base", "HEAD", "origin/main") == history["b"]
+    assert meant(clone, "origin/main").commit.name == history["a"]
+
+
+def _lie(repo: Repo, commit: str, parent: str) -> None:
+    """A commit-graph that says another parent: https://git-scm.com/docs/gitformat-commit-graph."""
+    repo.git("commit-graph", "write", "--reachable")
+    path = repo.path / ".git/objects/info/commit-graph"
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    entries = (8 + 12 * number for number in range(data[6]))
+    chunks = {bytes(data[at : at + 4]): int.from_bytes(data[at + 4 : at + 12], "big") for at in entries}
+    last = chunks[b"OIDF"] + 4 * 255
+    count = int.from_bytes(data[last : last + 4], "big")
+    starts = (chunks[b"OIDL"] + 20 * number for number in range(count))
+    names = [data[start : start + 20].hex() for start in starts]
+    at = chunks[b"CDAT"] + 36 * names.index(commit) + 20
+    data[at : at + 4] = names.index(parent).to_bytes(4, "big")
+    data[-20:] = hashlib.sha1(data[:-20], usedforsecurity=False).digest()
+    path.write_bytes(data)
 
 
 # Events.
@@ -305,15 +346,57 @@ def test_a_push_to_another_branch(history: History, runner: Runner) -> None:
     assert (found.commit.name, found.why) == (history["a"], "where HEAD left origin/main")
 
 
-def test_a_push_that_makes_a_branch_or_a_tag(history: History, runner: Runner) -> None:
+@pytest.mark.parametrize("ref", ["origin/main", "main", "refs/heads/main", "refs/remotes/origin/main", "origin"])
+@pytest.mark.parametrize("pushed", ["refs/heads/main", ""])
+@pytest.mark.parametrize("changed", [CHANGED, UNCHANGED])
+def test_a_push_that_makes_the_branch(history: History, runner: Runner, ref: str, pushed: str, changed: bool) -> None:
+    """Any of its commits may be the one that is bad: the last one's parent is not what was before."""
     repo = runner("main", every=True)
-    assert meant(repo, "origin/main", event("push", head_sha=history["c"])).commit.name == history["b"]
+    repo.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    found = refusal(repo, ref, event("push", head_sha=history["c"], ref=pushed), changed)
+    assert isinstance(found, FirstCommitError)
+    assert (
+        found.reason == f"HEAD is in {ref}, and this push made the branch: there is nothing before it to compare with"
+    )
 
 
-def test_a_push_of_another_commit_than_is_checked_out(history: History, runner: Runner) -> None:
+@pytest.mark.parametrize("pushed", ["refs/heads/feature", "refs/tags/v9", "refs/tags/main"])
+def test_a_push_that_makes_another_branch_or_a_tag(history: History, runner: Runner, pushed: str) -> None:
+    """Of main, that event says nothing."""
     repo = runner("main", every=True)
-    said = event("push", before=history["a"], head_sha=history["e"])
+    said = event("push", head_sha=history["c"], ref=pushed)
     assert meant(repo, "origin/main", said).commit.name == history["b"]
+
+
+def test_a_push_of_a_tag_that_is_an_object(history: History, runner: Runner) -> None:
+    """Its event names the tag, and not the commit. Where the tag was moved, its old place is no branch's."""
+    repo = runner("main", every=True)
+    for before in ("", history["a"]):
+        said = event("push", before=before, head_sha="1" * 40, ref="refs/tags/v1")
+        assert meant(repo, "origin/main", said).commit.name == history["b"]
+
+
+def test_a_push_that_makes_a_branch_off_main(history: History, runner: Runner) -> None:
+    repo = runner("change", every=True)
+    found = meant(repo, "origin/main", event("push", head_sha=history["e"], ref="refs/heads/change"))
+    assert (found.commit.name, found.why) == (history["a"], "where HEAD left origin/main")
+
+
+@pytest.mark.parametrize("changed", [CHANGED, UNCHANGED])
+def test_a_push_of_another_commit_than_is_checked_out(history: History, runner: Runner, changed: bool) -> None:
+    repo = runner("main", every=True)
+    said = event("push", before=history["a"], head_sha=history["e"], ref="refs/heads/main")
+    found = refusal(repo, "origin/main", said, changed)
+    assert f"{history['e'][:12]} was pushed, and {history['c'][:12]} is checked out" in found.reason
+
+
+def test_a_push_whose_event_cannot_be_read(history: History, runner: Runner) -> None:
+    """In a container without the event's file. Where the merge base tells, the event is not needed."""
+    found = refusal(runner("main", every=True), "origin/main", event("push"))
+    assert "the event cannot be read" in found.reason
+    assert "GITHUB_EVENT_PATH" in found.hint
+    shutil.rmtree(history.origin.path.with_name("runner"))
+    assert meant(runner("change", every=True), "origin/main", event("push")).commit.name == history["a"]
 
 
 @pytest.mark.parametrize("name", ["schedule", "workflow_dispatch"])

@@ -588,7 +588,7 @@ _NO_COMMIT = "give a branch, a tag or a commit, like origin/main, v1.2 or HEAD~1
         ("{git: main, pth: x}", '4:28: models[0].reference.pth: unknown key, did you mean "path"?'),
         (
             "{lock: a.yml}",
-            "4:17: models[0].reference.lock: unknown key: known here are file, git, path, missing, url and sha256",
+            "4:17: models[0].reference.lock: unknown key: known here are file, git, path, missing, removed, url and ",
         ),
         (
             "{file: b.h5, missing: allowed}",
@@ -625,6 +625,12 @@ _NO_COMMIT = "give a branch, a tag or a commit, like origin/main, v1.2 or HEAD~1
             "{git: '@{u}'}",
             '4:17: models[0].reference.git: "@{u}" names no commit: what a log of this machine alone knows',
         ),
+        (
+            "{git: main, removed: [a.h5]}",
+            "4:28: models[0].reference.removed: `weights` is no glob: nothing of it can be",
+        ),
+        ("{git: main, removed: []}", "4:28: models[0].reference.removed: "),
+        ("{file: g.h5, removed: [a.h5]}", "4:29: models[0].reference.removed: removed belongs to a reference from git"),
         # Files.
         ("origin/main", '4:5: models[0].reference: "origin/main" is no file: write {git: …}, like {git: origin/main}'),
         (

@@ -15,6 +15,7 @@ import pytest
 from gate.action import Event
 from gate.errors import GateError, MissingFileError, UnreadableError
 from gate.formats import open_weights
+from gate.git.checkout import blob_name
 from gate.references.git import GitReference
 from gate.references.interface import Fetched, Missing, Sources
 from gate.results import ModelResult, Outcome
@@ -189,7 +190,55 @@ def test_missing_hides_nothing_else(repo: Repo, tmp_path: Path) -> None:
         refusal(repo, ref, "m.npz", tmp_path / "scratch", missing=True)
     repo.commit({"m.npz": lfs_pointer(b"x")})
     repo.git("tag", "v1")
+    repo.commit()
     assert "is a Git LFS pointer" in refusal(repo, "v1", "m.npz", tmp_path / "other", missing=True).reason
+
+
+@pytest.mark.parametrize("linked", ["m", "m/a.npz", "m/c-1.index", "m/deep"])
+def test_missing_hides_no_link(repo: Repo, tmp_path: Path, linked: str) -> None:
+    """What lies behind a link of that commit git does not keep: the model is not new, however often it is missing."""
+    repo.write({".gitignore": b"cache/\n", "cache/a.npz": b"x", "cache/c-1.index": b"x"})
+    path = repo.path / linked
+    path.parent.mkdir(exist_ok=True)
+    target = {"m": "cache", "m/a.npz": "../cache/a.npz", "m/c-1.index": "../cache/c-1.index", "m/deep": "../cache"}
+    path.symlink_to(target[linked])
+    repo.commit()
+    repo.commit({"x": b"x"})
+    asked = {"m": "m/a.npz", "m/c-1.index": "m/c-1", "m/deep": "m/deep/er/a.npz"}.get(linked, linked)
+    for allowed in (True, False):
+        found = refusal(repo, "HEAD~1", asked, tmp_path / "scratch", missing=allowed)
+        assert f": {linked} is a link there, to what git does not keep" in found.reason
+        assert "let git keep the file itself" in found.hint
+
+
+@pytest.mark.parametrize("pointer", ["m/a.npz.dvc", "m.dvc"])
+def test_missing_hides_no_pointer(repo: Repo, tmp_path: Path, pointer: str) -> None:
+    repo.commit({pointer: b"outs:\n- md5: abc\n  path: a.npz\n", "m/other": b"x"})
+    repo.commit({"x": b"x"})
+    found = refusal(repo, "HEAD~1", "m/a.npz", tmp_path / "scratch", missing=True)
+    assert f": {pointer} is there: DVC keeps the file" in found.reason
+    assert isinstance(fetch(repo, "HEAD~1", "n/a.npz", tmp_path / "other", missing=True), Missing)
+
+
+def test_missing_hides_no_pointer_of_a_part(repo: Repo, tmp_path: Path) -> None:
+    repo.commit({"c-1.index.dvc": b"x", "c-1.data-00000-of-00001.dvc": b"x"})
+    repo.commit({"x": b"x"})
+    found = refusal(repo, "HEAD~1", "c-1", tmp_path / "scratch", missing=True)
+    assert "c-1.data-00000-of-00001.dvc is there" in found.reason
+
+
+def test_missing_hides_nothing_that_git_ignores(repo: Repo, tmp_path: Path) -> None:
+    """It would be a new model for ever."""
+    repo.commit({".gitignore": b"*.npz\n!new.npz\n"})
+    repo.commit({"x": b"x"})
+    found = refusal(repo, "HEAD~1", "a.npz", tmp_path / "scratch", missing=True)
+    assert found.reason.endswith(", and never will be in any: git ignores it")
+    assert isinstance(fetch(repo, "HEAD~1", "new.npz", tmp_path / "other", missing=True), Missing)
+
+
+def test_missing_hides_nothing_below_a_file(repo: Repo, tmp_path: Path) -> None:
+    found = refusal(repo, "HEAD~1", "m.npz/a.npz", tmp_path / "scratch", missing=True)
+    assert ": m.npz is something else there" in found.reason
 
 
 def test_a_moved_file_is_found(repo: Repo, tmp_path: Path) -> None:
@@ -398,6 +447,7 @@ def test_links_that_lead_elsewhere(tmp_path: Path, target: str, said: str) -> No
     repo.git("update-index", "--add", "--cacheinfo", f"120000,{name},m.npz")
     repo.git("commit", "--quiet", "-m", "c")
     repo.git("tag", "v1")
+    repo.git("commit", "--quiet", "--allow-empty", "-m", "d")
     assert said in refusal(repo, "v1", "m.npz", tmp_path / "scratch").reason
 
 
@@ -654,6 +704,32 @@ def test_a_pointer_whose_file_is_not_here(with_lfs: tuple[Repo, bytes, bytes]) -
     assert "`git lfs pull`" in finding.hint
 
 
+def test_a_pipe_is_no_file_of_lfs(with_lfs: tuple[Repo, bytes, bytes], tmp_path: Path) -> None:
+    """To open it would be to wait for ever."""
+    repo, old, new = with_lfs
+    keep(repo, new)
+    path = keep(repo, old)
+    path.unlink()
+    os.mkfifo(path)
+    (finding,) = findings_of(judge(repo))
+    assert "cannot be copied from Git LFS: it is no regular file" in finding.reason
+    os.mkfifo(repo.path / "pipe")
+    assert blob_name(repo.path / "pipe", 40) is None
+
+
+def test_an_alias_is_not_git_lfs(
+    with_lfs: tuple[Repo, bytes, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo, _, new = with_lfs
+    keep(repo, new)
+    bin_folder = _without_lfs(tmp_path)
+    (bin_folder / "sh").symlink_to(shutil.which("sh") or "")
+    repo.git("config", "alias.lfs", f"!echo > {tmp_path}/ran; true")
+    monkeypatch.setenv("PATH", str(bin_folder))
+    assert "(git-lfs is not installed)" in refusal(repo, "origin/main", "m.npz", tmp_path / "scratch").reason
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_file_of_lfs_that_is_another_one(with_lfs: tuple[Repo, bytes, bytes]) -> None:
     repo, old, new = with_lfs
     keep(repo, new)
@@ -686,6 +762,7 @@ def test_another_place_for_lfs(with_lfs: tuple[Repo, bytes, bytes]) -> None:
 def test_pointers_that_nobody_can_follow(repo: Repo, tmp_path: Path, text: bytes, said: str) -> None:
     repo.commit({"m.npz": text})
     repo.git("tag", "v1")
+    repo.commit()
     assert said in refusal(repo, "v1", "m.npz", tmp_path / "scratch").reason
 
 

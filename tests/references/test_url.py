@@ -41,6 +41,11 @@ def fetch(sources: Sources, url: str, sha256: str = SHA, limits: Limits = QUICK)
     return UrlReference(url, sha256, limits).fetch(sources)
 
 
+def cached(sources: Sources) -> Path:
+    assert sources.cache is not None
+    return sources.cache / "references" / SHA / "golden.keras"
+
+
 def refused(sources: Sources, url: str, sha256: str = SHA, limits: Limits = QUICK) -> GateError:
     """The error; whatever it was, nothing is left that a later run could take for the file."""
     with pytest.raises(GateError) as caught:
@@ -55,13 +60,13 @@ def refused(sources: Sources, url: str, sha256: str = SHA, limits: Limits = QUIC
 
 def test_it_is_fetched_once_and_kept_under_its_digest(server: Server, sources: Sources) -> None:
     url = server.serve("/models/golden.keras", body(DATA))
-    found = fetch(sources, url)
-    assert sources.cache is not None
-    assert found.path == sources.cache / "references" / SHA / "golden.keras"
-    assert found.path.read_bytes() == DATA
-    assert found.shown == url
-    assert found.workspace.confine(found.path) == found.path.resolve()
-    assert fetch(sources, url) == found or fetch(sources, url).path == found.path
+    for found in (fetch(sources, url), fetch(sources, url)):
+        assert found.path.name == "golden.keras"
+        assert found.path.is_relative_to(sources.scratch)
+        assert found.path.read_bytes() == DATA
+        assert found.shown == url
+        assert found.workspace.confine(found.path) == found.path.resolve()
+    assert cached(sources).read_bytes() == DATA
     assert len(server.asked) == 1
 
 
@@ -74,7 +79,8 @@ def test_a_second_run_needs_no_network(server: Server, sources: Sources) -> None
 
 def test_what_others_put_into_the_cache_is_fetched_again(server: Server, sources: Sources) -> None:
     url = server.serve("/golden.keras", body(DATA))
-    path = fetch(sources, url).path
+    fetch(sources, url)
+    path = cached(sources)
     path.write_bytes(DATA[:-1] + b"?")
     assert fetch(sources, url).path.read_bytes() == DATA
     path.unlink()
@@ -84,9 +90,18 @@ def test_what_others_put_into_the_cache_is_fetched_again(server: Server, sources
     assert len(server.asked) == 3
 
 
+def test_what_others_put_there_later_is_not_what_is_read(server: Server, sources: Sources) -> None:
+    url = server.serve("/golden.keras", body(DATA))
+    fetched, found = fetch(sources, url).path, fetch(sources, url).path
+    with cached(sources).open("r+b") as file:
+        file.write(b"?" * len(DATA))
+    assert fetched.read_bytes() == found.read_bytes() == DATA
+
+
 def test_a_folder_in_its_place_is_an_error_that_says_so(server: Server, sources: Sources) -> None:
     url = server.serve("/golden.keras", body(DATA))
-    path = fetch(sources, url).path
+    fetch(sources, url)
+    path = cached(sources)
     path.unlink()
     (path / "inside").mkdir(parents=True)
     with pytest.raises(GateError, match=r"the cache .* cannot be used: Is a directory"):
@@ -160,7 +175,7 @@ def test_what_does_not_fit_the_disk_is_not_begun(server: Server, sources: Source
     url = server.serve("/golden.keras", cut(b"", 1 << 60))
     error = refused(sources, url, limits=Limits(most_bytes=1 << 61))
     assert error.reason.startswith(f"{url} has {1 << 60:,} bytes, and ")
-    assert "--cache" in error.hint
+    assert "--scratch" in error.hint
 
 
 def endless() -> Iterator[bytes]:

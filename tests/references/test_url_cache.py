@@ -2,66 +2,135 @@
 
 import hashlib
 import os
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from gate.errors import GateError
-from gate.references.cache import Cache, sha256_of
+from gate.references.cache import Cache
 
 DATA = b"weights"
 SHA = hashlib.sha256(DATA).hexdigest()
 
 
-def kept(cache: Cache) -> Path:
-    with cache.part() as part:
-        part.write_bytes(DATA)
-        return cache.keep(part, SHA, "m.h5")
+def kept(folder: Path | None, scratch: Path) -> None:
+    scratch.mkdir(parents=True, exist_ok=True)
+    (scratch / "m.h5").write_bytes(DATA)
+    Cache(folder).keep(scratch / "m.h5", SHA)
+
+
+def found(folder: Path | None, to: Path) -> bytes | None:
+    """What the cache gives; where it gives nothing, it leaves nothing."""
+    to.unlink(missing_ok=True)
+    is_there = Cache(folder).copy(SHA, to)
+    assert to.exists() == is_there
+    return to.read_bytes() if is_there else None
 
 
 def test_it_is_found_again(tmp_path: Path) -> None:
-    path = kept(Cache(tmp_path / "not" / "there", tmp_path / "spare"))
-    assert path.is_relative_to(tmp_path / "not" / "there")
-    assert Cache(tmp_path / "not" / "there", tmp_path).find(SHA, "m.h5") == path
-    assert Cache(tmp_path / "elsewhere", tmp_path).find(SHA, "m.h5") is None
-    assert Cache(tmp_path / "not" / "there", tmp_path).find(SHA, "other.h5") is None
+    kept(tmp_path / "not" / "there", tmp_path / "scratch")
+    assert (tmp_path / "not" / "there" / "references" / SHA / "m.h5").read_bytes() == DATA
+    assert found(tmp_path / "not" / "there", tmp_path / "m.h5") == DATA
+    assert found(tmp_path / "elsewhere", tmp_path / "m.h5") is None
+    assert found(tmp_path / "not" / "there", tmp_path / "other.h5") is None
+
+
+def test_what_is_done_to_it_later_is_done_to_it_alone(tmp_path: Path) -> None:
+    """Neither what was fetched nor what was found shares its bytes with what lies there."""
+    kept(tmp_path / "cache", tmp_path / "scratch")
+    assert found(tmp_path / "cache", tmp_path / "m.h5") == DATA
+    with (tmp_path / "cache" / "references" / SHA / "m.h5").open("r+b") as file:
+        file.write(b"WEIGHTS")
+    assert (tmp_path / "scratch" / "m.h5").read_bytes() == DATA
+    assert (tmp_path / "m.h5").read_bytes() == DATA
+
+
+def test_a_file_that_changes_all_the_time_is_the_right_one_or_none(tmp_path: Path) -> None:
+    good, bad = b"+" * 3_000_000, b"-" * 3_000_000
+    sha = hashlib.sha256(good).hexdigest()
+    path = tmp_path / "references" / sha / "m.h5"
+    path.parent.mkdir(parents=True)
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            for data in (good, bad):
+                (path.parent / "next").write_bytes(data)
+                os.replace(path.parent / "next", path)  # noqa: PTH105 - says what it does
+                with suppress(FileNotFoundError), path.open("r+b") as file:  # in place too
+                    file.write(data)
+
+    writer = threading.Thread(target=swap)
+    writer.start()
+    try:
+        for number in range(60):
+            to = tmp_path / str(number) / "m.h5"
+            to.parent.mkdir()
+            if Cache(tmp_path).copy(sha, to):
+                assert to.read_bytes() == good
+                to.unlink()
+            assert not to.exists()
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_only_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "references" / SHA).mkdir(parents=True)
+    os.mkfifo(tmp_path / "references" / SHA / "m.h5")
+    assert found(tmp_path, tmp_path / "m.h5") is None
+    (tmp_path / "references" / SHA / "m.h5").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").write_bytes(DATA)
+    assert found(tmp_path, tmp_path / "m.h5") is None
+    assert (tmp_path / "elsewhere").exists()
+
+
+def test_there_has_to_be_room(tmp_path: Path) -> None:
+    path = tmp_path / "references" / SHA / "m.h5"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    os.truncate(path, 1 << 42)
+    with pytest.raises(GateError, match="bytes of scratch space") as caught:
+        Cache(tmp_path).copy(SHA, tmp_path / "m.h5")
+    assert caught.value.exit_code == 4
 
 
 def test_nobody_else_may_look_into_it(tmp_path: Path) -> None:
-    kept(Cache(tmp_path / "cache", tmp_path))
+    kept(tmp_path / "cache", tmp_path)
     assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
 
 
 def test_what_cannot_be_written_is_read_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a container with a read-only file system: `os.access` says so to root too."""
-    (tmp_path / "spare").mkdir()
-    path = kept(Cache(tmp_path / "cache", tmp_path / "spare"))
+    kept(tmp_path / "cache", tmp_path / "scratch")
     real = os.access
     closed = tmp_path / "cache" / "references"
     monkeypatch.setattr(os, "access", lambda path, mode: path != closed and real(path, mode))
-    cache = Cache(tmp_path / "cache", tmp_path / "spare")
-    assert cache.find(SHA, "m.h5") == path
-    assert kept(cache).is_relative_to(tmp_path / "spare")
+    assert found(tmp_path / "cache", tmp_path / "m.h5") == DATA
+    (closed / SHA / "m.h5").unlink()
+    kept(tmp_path / "cache", tmp_path / "scratch")
+    assert found(tmp_path / "cache", tmp_path / "m.h5") is None
 
 
 def test_a_file_in_place_of_the_cache(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("not a folder")
-    (tmp_path / "spare").mkdir()
-    assert kept(Cache(tmp_path / "cache", tmp_path / "spare")).is_relative_to(tmp_path / "spare")
-    with pytest.raises(GateError, match="cannot be written to"):
-        kept(Cache(None, tmp_path / "cache"))
+    kept(tmp_path / "cache", tmp_path / "scratch")
+    assert found(tmp_path / "cache", tmp_path / "m.h5") is None
+    assert (tmp_path / "cache").read_text() == "not a folder"
 
 
 def test_without_a_cache(tmp_path: Path) -> None:
-    assert kept(Cache(None, tmp_path)).is_relative_to(tmp_path)
+    kept(None, tmp_path / "scratch")
+    assert found(None, tmp_path / "m.h5") is None
 
 
-def test_what_is_not_kept_is_gone(tmp_path: Path) -> None:
-    cache = Cache(tmp_path, tmp_path)
-    with cache.part() as part:
-        part.write_bytes(DATA)
-    assert not part.exists()
+def test_nothing_else_is_left_in_it(tmp_path: Path) -> None:
+    kept(tmp_path / "cache", tmp_path / "scratch")
+    kept(tmp_path / "cache", tmp_path / "scratch")
+    assert [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()] == ["m.h5"]
 
 
 def test_what_killed_runs_left_goes_after_a_day(tmp_path: Path) -> None:
@@ -70,19 +139,9 @@ def test_what_killed_runs_left_goes_after_a_day(tmp_path: Path) -> None:
     for each in (old, new):
         each.write_bytes(b"half")
     os.utime(old, (time.time() - 25 * 3600,) * 2)
-    kept(Cache(tmp_path, tmp_path))
+    kept(tmp_path, tmp_path)
     assert not old.exists()
     assert new.exists()
-
-
-def test_only_files_have_a_digest(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    assert sha256_of(tmp_path / "pipe") == ""
-    (tmp_path / "file").write_bytes(DATA)
-    assert sha256_of(tmp_path / "file") == SHA
-    (tmp_path / "link").symlink_to("file")
-    with pytest.raises(OSError, match="symbolic links"):
-        sha256_of(tmp_path / "link")
 
 
 def test_as_root_files_are_those_of_the_folders_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +149,7 @@ def test_as_root_files_are_those_of_the_folders_owner(tmp_path: Path, monkeypatc
     given: list[Path] = []
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "chown", lambda path, *ids, follow_symlinks: given.append(Path(path)))
-    path = kept(Cache(tmp_path / "cache", tmp_path))
+    kept(tmp_path / "cache", tmp_path)
     folders = [each.relative_to(tmp_path) for each in given if each.suffix != ".part"]
-    assert folders == [Path("cache"), Path("cache/references"), path.parent.relative_to(tmp_path)]
+    assert folders == [Path("cache"), Path("cache/references"), Path("cache/references") / SHA]
     assert sum(each.suffix == ".part" for each in given) == 1

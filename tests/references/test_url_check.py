@@ -130,11 +130,12 @@ def test_one_reference_that_is_not_there_leaves_the_other_models_alone(server: S
 def test_a_signal_ends_a_download(server: Server, tmp_path: Path, number: signal.Signals) -> None:
     WRITERS["npz"](tmp_path / "m.npz", example())
     said = entry(server, "m.npz", "/m.npz", b"x" * 10_000_000, load=False)
+    (tmp_path / "scratch").mkdir()
     stop = threading.Event()
     server.serve("/m.npz", slowly(b"x" * 10_000_000, 10_000, 0.05, stop))
     manifest(tmp_path, said)
     running = subprocess.Popen(
-        [sys.executable, "-m", "gate", "check", "--cache", "cache"],
+        [sys.executable, "-m", "gate", "check", "--cache", "cache", "--scratch", "scratch"],
         cwd=tmp_path,
         env={**os.environ, **environment(server, tmp_path), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -142,7 +143,7 @@ def test_a_signal_ends_a_download(server: Server, tmp_path: Path, number: signal
     )
     try:
         for _ in range(600):
-            if list(tmp_path.glob("cache/references/.*.part")):
+            if list(tmp_path.glob("scratch/*/address-*/m.npz")):
                 break
             time.sleep(0.05)
         running.send_signal(number)
@@ -154,14 +155,15 @@ def test_a_signal_ends_a_download(server: Server, tmp_path: Path, number: signal
         stop.set()
         running.kill()
         running.wait()
-    assert list((tmp_path / "cache" / "references").iterdir()) == []
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert not (tmp_path / "cache").exists()
     report = json.loads((tmp_path / "weight-gate-reports" / "report.json").read_text("utf-8"))
     assert outcomes(report["models"][0])["values"] == "not run"
 
 
 @pytest.mark.tensorflow
 def test_a_reference_from_an_address_predicts(server: Server, tmp_path: Path) -> None:
-    """The confined process reads it in the cache, and Keras goes by what its name ends in."""
+    """The confined process reads it in the scratch folder, and Keras goes by what its name ends in."""
     shutil.copyfile(DIGITS / "digits.keras", tmp_path / "digits.keras")
     wide = {"rtol": 10.0, "atol": 10.0}
     said = entry(

@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from gate.interpreter import command
 from gate.runtime.environment import scrubbed
 from support.children import Children
 from support.cli import ROOT
@@ -88,11 +88,11 @@ def test_the_child_imports_what_we_do_and_nothing_from_where_it_runs(tmp_path: P
     environment = scrubbed(
         {"PATH": os.environ["PATH"], "PYTHONPATH": f"{packages}{os.pathsep}{os.pathsep}."}, tmp_path, "cpu"
     )
-    script = """
+    (packages / "script.py").write_text("""
 import colorsys, importlib.util, theirs, gate, numpy
 print(theirs.where, gate.__file__, importlib.util.find_spec("planted"))
-"""
+""")
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, cwd=folder, capture_output=True, text=True, check=False
+        command("script", seeded=True), env=environment, cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.stdout.split() == ["packages", str(ROOT / "gate" / "__init__.py"), "None"], done.stderr

@@ -69,7 +69,7 @@ class World:
         (folder / "home").mkdir(parents=True)
         self.scratch.mkdir()
         (folder / "serve.py").write_text(SERVE)
-        packages = stand_in(folder / "packages", more)
+        packages = stand_in(folder.with_name(f"{folder.name}-packages"), more)  # not in the workspace
         self.mark = Children(folder)
         self.environment = {
             "PATH": os.environ["PATH"],
