@@ -56,7 +56,8 @@ def _commit(folder: Path, event: Event) -> str:
 
 def _identity(event: Event, options: argparse.Namespace) -> list[str]:
     """What tells this gate from the others of the repository, and is the same in its next run."""
-    return [event.workflow, event.job, os.path.normpath(options.manifest), options.device or ""]
+    models = sorted(set(options.models))
+    return [event.workflow, event.job, os.path.normpath(options.manifest), options.device or "", *models]
 
 
 def _run_url(event: Event) -> str:

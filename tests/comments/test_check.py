@@ -131,9 +131,11 @@ def test_gates_of_one_repository_have_a_comment_each(github: GitHub, folder: Pat
         ([], {"GITHUB_JOB": "nightly"}),
         ([], {"GITHUB_WORKFLOW_REF": f"{REPOSITORY}/.github/workflows/else.yml@refs/heads/a@b"}),
         (["--device", "cpu"], {}),
+        (["--model", "n*"], {}),
+        (["--model", "n*", "--model", "n*"], {"GITHUB_RUN_NUMBER": "2"}),
     ):
         assert run_gate("check", *arguments, cwd=folder, env=job(github, folder, more=more)).returncode == 1
-    assert len(github.bodies) == 5  # other.yml's is one
+    assert len(github.bodies) == 6  # other.yml's is one, and n*'s
     assert all(each["user"]["login"] == ACTIONS for each in github.comments)
 
 
