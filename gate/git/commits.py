@@ -192,7 +192,8 @@ class Commits:
         if not head.parents:
             raise FirstCommitError(
                 f"{held}, and is the first commit: there is nothing to compare with",
-                "name a file as the reference, or a branch that HEAD is not in",
+                "the next commit is compared with this one; until then name a file as the reference, or a branch that "
+                "HEAD is not in",
             )
         return Meant(self._here(head.parents[0]), f"the first parent of HEAD ({held})")
 
@@ -256,8 +257,12 @@ class Commits:
         return found
 
     def _unknown(self, ref: str) -> GateError:
-        branch = ref.removeprefix("refs/remotes/").removeprefix("origin/")
+        short = ref.removeprefix("refs/remotes/")
+        branch = short.removeprefix("origin/")
+        # Of a clone of one branch, `git fetch origin main` alone makes no origin/main.
+        what = f"{branch}:refs/remotes/origin/{branch}" if short != branch else branch
         return GateError(
             f"there is no branch, tag or commit {ref} in this clone",
-            f"fetch it first: give actions/checkout `fetch-depth: 0`, or run `git fetch origin {branch}`",
+            f"see that it is spelt right, and fetch it: give actions/checkout `fetch-depth: 0`, or run "
+            f"`git fetch origin {what}`",
         )

@@ -84,7 +84,7 @@ def _unwritable(path: Path, error: Exception) -> ReportError:
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return ReportError(
         f"the report {path} could not be written: {why}",
-        "choose a path in a folder that this user may write to, or leave this report out",
+        "name a folder that this user may write to (`--reports DIR`), or write no reports (`--no-reports`)",
     )
 
 

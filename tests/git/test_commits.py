@@ -274,7 +274,7 @@ def test_a_pull_request_without_its_base(history: History, runner: Runner) -> No
     found = refusal(repo, "origin/main", of_pull(history))
     assert found.reason == "there is no branch, tag or commit origin/main in this clone"
     assert "`fetch-depth: 0`" in found.hint
-    assert "`git fetch origin main`" in found.hint
+    assert "`git fetch origin main:refs/remotes/origin/main`" in found.hint
 
 
 def test_a_merge_that_is_not_the_pull_requests(history: History, runner: Runner) -> None:
