@@ -20,6 +20,7 @@ from gate.errors import GateError
 from gate.formats.example_data import read_arrays
 from gate.runtime import dump
 from gate.runtime.devices import described, prepare
+from gate.runtime.forks import Forks
 from gate.runtime.held import Held
 from gate.runtime.loaders.interface import How, Loaded, Refused, first_line
 from gate.runtime.messages import Message, messages
@@ -36,12 +37,22 @@ Answer = dict[str, Any]
 _CONFINED = "the process that loads may read the model alone, write only in its scratch folder, and not use the network"
 
 
+_FORKED = Refused(
+    "the project's code forked, and both processes came back from it",
+    "end the process that it starts with os._exit, and return from one",
+)
+
+
 def serve(requests: int, answers: int) -> None:
     """Works until the parent closes the pipe of requests."""
     worker = Worker()
     with open(requests, "rb", closefd=True) as lines, open(answers, "wb", closefd=True) as out:
         for line in lines:
-            out.write(json.dumps(worker.answer(json.loads(line)), allow_nan=True).encode() + b"\n")
+            with Forks() as forks:
+                answer = worker.answer(json.loads(line))
+                if forks.came_back():
+                    answer = {"error": _told(_FORKED), "messages": answer["messages"]}
+            out.write(json.dumps(answer, allow_nan=True).encode() + b"\n")
             out.flush()
 
 

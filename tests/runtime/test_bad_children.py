@@ -508,10 +508,11 @@ def test_the_exit_code_follows(tmp_path: Path, loader: str, code: int) -> None:
 
 
 def test_a_fork_that_goes_on_in_its_place_is_never_green(tmp_path: Path) -> None:
-    """Two processes answer: which of them is heard is a matter of luck, and so is what is said of it."""
+    """Two processes would answer, and which of them is heard would be a matter of luck."""
     world = World(tmp_path / "repository", stand_in(tmp_path / "packages"))
     found = world.judged(["goes_on_twice", "good"], "--timeout", "20")
     assert found.outcome("goes_on_twice") == "error"
+    assert "the project's code forked, and both processes came back from it" in found.told("goes_on_twice")
     assert found.outcome("good") == "passed"
     assert_complete(found, ["goes_on_twice", "good"])
 
