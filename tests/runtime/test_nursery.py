@@ -124,8 +124,9 @@ def test_a_child_is_a_process_of_its_own(world: World) -> None:
         assert found["parent"] == str(os.getpid())
         assert (found["session"], found["group"], found["interrupt"]) == ("True", "True", "True")
         assert "GITHUB_TOKEN" not in found["names"].split()
-        # Where it reads nothing, where it prints twice, and where requests come from and answers go.
-        assert found["open"].split() == ["/dev/null", *["pipe"] * 4]
+        # Where it reads nothing, where it prints twice, where requests come from and answers go, and both ends of the
+        # pipe by which forks tell that they came back.
+        assert found["open"].split() == ["/dev/null", *["pipe"] * 6]
     assert first["pid"] != second["pid"]
     assert (first["home"], second["home"]) == tuple(str(world.scratch / name / "home") for name in "12")
     assert (first["tmp"], second["tmp"]) == tuple(str(world.scratch / name / "tmp") for name in "12")
