@@ -27,7 +27,7 @@ class Workspace:
     def of_manifest(cls, manifest: Path, extra: Iterable[Path] = ()) -> "Workspace":
         """The manifest's folder, inside the repository around it; without a repository, the folder alone."""
         base = _absolute(manifest).parent
-        repository = next((folder for folder in (base, *base.parents) if (folder / ".git").exists()), base)
+        repository = next((folder for folder in (base, *base.parents) if os.path.lexists(folder / ".git")), base)
         return cls(base, (repository, *extra))
 
     def locate(self, written: str, position: Position | None = None) -> Path:

@@ -17,7 +17,8 @@ def strayed(path: Path, workspaces: Iterable[Path]) -> Path | None:
     links = (
         each
         for each in (*reversed(folder.parents), folder)
-        if each.is_symlink() and any(each.parent.is_relative_to(top) for top in folders)
+        if os.path.islink(each)  # noqa: PTH114 - says no where one may not look
+        and any(each.parent.is_relative_to(top) for top in folders)
     )
     link = next(links, None)
     if link is None:

@@ -46,7 +46,7 @@ class Repository:
     def around(cls, folder: Path) -> "Repository":
         """The one that `folder` lies in; raises `GateError` where there is none."""
         real = folder.resolve()
-        top = next((each for each in (real, *real.parents) if (each / ".git").exists()), None)
+        top = next((each for each in (real, *real.parents) if os.path.lexists(each / ".git")), None)
         if top is None:
             raise GateError(
                 f"{folder} lies in no git repository",
