@@ -28,6 +28,7 @@ demo: $(VENV)/load.stamp ## a green verdict, then a red one on a tampered copy
 	@PYTHON="$(CURDIR)/$(BIN)/python" REPORTS="$(CURDIR)/$(REPORTS)" bash examples/digits/demo.sh
 
 test: $(VENV)/dev.stamp $(VENV)/lint.stamp ## everything: TensorFlow, models by other people, the whole gate
+	@bash .ci/run packages
 	$(PYTEST)
 
 fast: $(VENV)/dev.stamp ## the tests that need neither TensorFlow nor a network nor the linters
