@@ -15,8 +15,8 @@ image=${IMAGE:-$name}
 
 # Where no registry is reached, a script beside the repository starts the engine and makes the base.
 help=../shared/docker/engine-up
-if [ -x "$help" ] && ! { docker info && docker image inspect debian:trixie-slim; } >/dev/null 2>&1; then
-    "$help"
+if [ -f "$help" ] && ! { docker info && docker image inspect debian:trixie-slim; } >/dev/null 2>&1; then
+    bash "$help"
 fi
 if ! docker info >/dev/null 2>&1; then
     echo "no container engine answers: start Docker, and see that this user may use it (docker info)" >&2
