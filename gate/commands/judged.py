@@ -5,8 +5,8 @@ from pathlib import Path
 
 from gate.action import Event
 from gate.errors import GateError
-from gate.git.commits import SHORT, Commits
-from gate.git.objects import Objects
+from gate.git.commits import Commits
+from gate.git.objects import SHORT, Objects
 from gate.git.repository import Repository
 
 

@@ -10,10 +10,9 @@ from functools import cached_property
 
 from gate.action import Event
 from gate.errors import GateError
-from gate.git.objects import FETCH_ALL, Commit, Objects
+from gate.git.objects import FETCH_ALL, SHORT, Commit, Objects
 from gate.git.repository import Repository
 
-SHORT = 12
 _PARTS = re.compile(
     r"(?!-)(?!.*(?:\.\.|@\{))(?P<name>[^\s:?*\[\\~^\0-\x1f\x7f]+)(?P<steps>(?:[~^][0-9]*)*(?:\^\{(?:commit)?\})?)"
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 LARGEST_INDEX = 8 << 20
 """Of an index of shards: it names each layer once."""
 _OF_CHECKPOINT = re.compile(rb"\.(?:index|meta|data-\d{5,}-of-\d{5,})")
-_PART = re.compile(rb"(.*)\.(?:index|meta|data-\d{5,}-of-\d{5,})", re.DOTALL)
+_PART = re.compile(rb"(.*)" + _OF_CHECKPOINT.pattern, re.DOTALL)
 _STATE = b"checkpoint"
 
 

@@ -15,6 +15,8 @@ from typing import IO, Self
 from gate.errors import GateError, UnreadableError
 from gate.git.repository import Repository, last_words
 
+SHORT = 12
+"""Digits of an object's name that are shown."""
 FETCH_ALL = "fetch the whole history: give actions/checkout `fetch-depth: 0`, or run `git fetch --unshallow`"
 WITHOUT_FILTER = "clone with all objects: in a workflow give actions/checkout no `filter`"
 _DAMAGED = "see `git fsck`; clone the repository again"
@@ -92,11 +94,11 @@ class Objects:
         while at < len(data):
             written = _ENTRY.match(data, at)
             if written is None or written.end() + size > len(data):
-                raise UnreadableError(f"the tree {name[:12]} is malformed", _DISTRUST)
+                raise UnreadableError(f"the tree {name[:SHORT]} is malformed", _DISTRUST)
             mode, called = written.groups()
             end, at = written.end(), written.end() + size
             if called in (b"", b".", b"..", b".git") or b"/" in called:
-                raise UnreadableError(f"the tree {name[:12]} names a file as no file is called", _DISTRUST)
+                raise UnreadableError(f"the tree {name[:SHORT]} names a file as no file is called", _DISTRUST)
             found[called] = Entry(int(mode, 8) & _KIND, data[end:at].hex())
         return found
 
@@ -128,10 +130,10 @@ class Objects:
     def lacking(self, name: str) -> GateError:
         """The error for an object that this clone does not have."""
         if self.repository.is_partial:
-            return GateError(f"the object {name[:12]} is not in this clone, which is a partial one", WITHOUT_FILTER)
+            return GateError(f"the object {name[:SHORT]} is not in this clone, which is a partial one", WITHOUT_FILTER)
         if self.repository.shallow:
-            return GateError(f"the object {name[:12]} is not in this clone, which is shallow", FETCH_ALL)
-        return GateError(f"the object {name[:12]} is not in this clone", _DAMAGED)
+            return GateError(f"the object {name[:SHORT]} is not in this clone, which is shallow", FETCH_ALL)
+        return GateError(f"the object {name[:SHORT]} is not in this clone", _DAMAGED)
 
     def _whole(self, name: str, kind: bytes, limit: int) -> bytes | None:
         size = self._begin(name, kind)
@@ -139,7 +141,7 @@ class Objects:
             return None
         if size > limit:
             self.close()
-            raise UnreadableError(f"the {kind.decode()} {name[:12]} is larger than {limit:,} bytes", _DISTRUST)
+            raise UnreadableError(f"the {kind.decode()} {name[:SHORT]} is larger than {limit:,} bytes", _DISTRUST)
         parts: list[bytes] = []
         self._copy(name, kind, size, parts.append)
         return b"".join(parts)
@@ -147,7 +149,7 @@ class Objects:
     def _begin(self, name: str, kind: bytes) -> int | None:
         """Asks for an object: how many bytes follow; None where it is missing."""
         if not _NAME.fullmatch(name):
-            raise UnreadableError(f"an object is called {name[:12]}, as none is", _DISTRUST)
+            raise UnreadableError(f"an object is called {name[:SHORT]}, as none is", _DISTRUST)
         stdin, stdout = self._pipes()
         try:
             stdin.write(name.encode("ascii") + b"\n")
@@ -161,7 +163,7 @@ class Objects:
             raise self._ended()
         if head[1] != kind:
             self.close()
-            raise GateError(f"{name[:12]} is no {kind.decode()} but a {head[1].decode('ascii', 'replace')}")
+            raise GateError(f"{name[:SHORT]} is no {kind.decode()} but a {head[1].decode('ascii', 'replace')}")
         return int(head[2])
 
     def _copy(self, name: str, kind: bytes, size: int, take: Callable[[bytes], object] | None) -> None:
@@ -180,7 +182,7 @@ class Objects:
         stdout.read(1)
         if digest.hexdigest() != name:
             self.close()
-            raise UnreadableError(f"the object {name[:12]} is damaged", _DAMAGED)
+            raise UnreadableError(f"the object {name[:SHORT]} is damaged", _DAMAGED)
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._git.stdin is None or self._git.stdout is None or self._git.stdin.closed:

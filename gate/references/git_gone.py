@@ -8,7 +8,7 @@ from pathlib import Path
 from gate.action import Event
 from gate.git.commits import Commits, FirstCommitError
 from gate.git.matching import matching
-from gate.git.objects import Commit, Objects
+from gate.git.objects import SHORT, Commit, Objects
 from gate.git.repository import Repository
 from gate.git.trees import Tree
 
@@ -35,7 +35,7 @@ def gone(pattern: str, files: Collection[str], ref: str, base: Path, event: Even
     with Objects(repository) as objects:
 
         def missed(commit: Commit) -> frozenset[bytes]:
-            tree = Tree(objects, commit.tree, commit.name[:12])
+            tree = Tree(objects, commit.tree, commit.name[:SHORT])
             return matching(tree, folder, "/".join(parts[first:])) - now
 
         try:
