@@ -28,6 +28,7 @@ _EXPLAINED = {
     "Manifest": "top-level",
     "Defaults": "top-level",
     "ToleranceEntry": "tolerance",
+    "Policy": "policy",
     "ModelEntry": "models",
     "ReferenceEntry": "reference",
     "NameRule": "names",
@@ -51,6 +52,7 @@ _EXPLAINED = {
 _TEXTS = {
     ("ModelEntry", "weights"): "path or glob",
     ("ReferenceEntry", "file"): "path",
+    ("ReferenceEntry", "lock"): "path",
     ("ReferenceEntry", "git"): "branch, tag or commit",
     ("ReferenceEntry", "path"): "path",
     ("ReferenceEntry", "url"): "address",

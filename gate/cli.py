@@ -10,21 +10,18 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
 
 import gate
 from gate.action import Runner, runner
+from gate.arguments import COMMANDS
 from gate.errors import GateError, Interrupted, ManifestError, UsageError, defect
 from gate.streams import standard_error, standard_output
 
-MANIFEST = "weight-gate.yml"
-REPORTS = "weight-gate-reports"
 # A tensor is some ten objects, none in a cycle: looking for cycles among them would take a tenth of the time.
 FEW_COLLECTIONS = (50_000, 20, 50)
 
-_UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _EXIT_CODES = """\
 exit codes:
   0  everything checked, everything held
@@ -82,201 +79,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"weight-gate {gate.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
 
-    def command(name: str, text: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text, epilog=_EXIT_CODES, formatter_class=raw)
+    def command(name: str, text: str, examples: str = "") -> argparse.ArgumentParser:
+        epilog = f"examples:\n{examples}\n{_EXIT_CODES}" if examples else _EXIT_CODES
+        made = commands.add_parser(name, help=text, description=text, epilog=epilog, formatter_class=raw)
         made.set_defaults(command=name)
         return made
 
-    check = command("check", "judge the weights that a manifest names, and report")
-    _add_manifest(check)
-    _add_root(check)
-    check.add_argument(
-        "--reports",
-        metavar="DIR",
-        type=Path,
-        default=Path(REPORTS),
-        help=f"where junit.xml, report.json and summary.md are written (default: {REPORTS})",
-    )
-    check.add_argument("--no-reports", action="store_true", help="write no report files but those named below")
-    check.add_argument("--junit-path", metavar="FILE", type=Path, help="write the JUnit XML there instead")
-    check.add_argument("--json-path", metavar="FILE", type=Path, help="write the JSON report there instead")
-    check.add_argument("--summary-path", metavar="FILE", type=Path, help="write the Markdown summary there instead")
-    check.add_argument(
-        "--junit-dialect",
-        choices=("extended", "strict"),
-        default="extended",
-        help="extended has file and line; strict validates against Jenkins' schema",
-    )
-    check.add_argument(
-        "--annotations",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="GitHub annotations on stdout (default: when run by GitHub Actions)",
-    )
-    check.add_argument(
-        "--step-summary",
-        choices=("auto", "never"),
-        default="auto",
-        help="the summary of the GitHub step (default: when run by GitHub Actions)",
-    )
-    check.add_argument(
-        "--pull-request-target",
-        choices=("refuse", "allow"),
-        default="refuse",
-        help="what to do in GitHub's event of this name, whose jobs hold secrets (default: refuse)",
-    )
-    check.add_argument(
-        "--cache",
-        metavar="DIR",
-        type=Path,
-        help="where fetched references are kept between runs (default: weight-gate in XDG_CACHE_HOME or ~/.cache)",
-    )
-    check.add_argument(
-        "--model",
-        metavar="NAME",
-        dest="models",
-        action="append",
-        default=[],
-        help="judge only the models of this name, or glob over names (repeatable)",
-    )
-    check.add_argument(
-        "--changed-since",
-        metavar="REF",
-        help="judge only models that something since a commit can have touched; a branch means where HEAD left it",
-    )
-    _add_loading(check)
-    _add_common(check)
-
-    diff = command("diff", "compare two weight files, tensor by tensor")
-    diff.add_argument("reference", metavar="REFERENCE", type=Path, help="the file that is right")
-    diff.add_argument("candidate", metavar="CANDIDATE", type=Path, help="the file to judge")
-    diff.add_argument("--rtol", type=_tolerance_part, help="relative tolerance (with --atol; default: by dtype)")
-    diff.add_argument("--atol", type=_tolerance_part, help="absolute tolerance (with --rtol; default: by dtype)")
-    diff.add_argument("--identical", action="store_true", help="demand equality bit for bit")
-    diff.add_argument(
-        "--group",
-        choices=("optimizer", "metrics", "rng"),
-        action="append",
-        default=[],
-        help="compare this group too (repeatable)",
-    )
-    diff.add_argument("--all", action="store_true", help="show identical tensors too, however many there are")
-    diff.add_argument("--json", action="store_true", help="print the JSON report instead of the table")
-    _add_common(diff)
-
-    listing = command("list", "list the tensors of a weight file")
-    listing.add_argument("file", metavar="FILE", type=Path)
-    listing.add_argument(
-        "--against", metavar="REF", type=Path, help="show which tensor of REF each is compared with, and why"
-    )
-    listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    _add_color(listing)
-
-    validate = command("validate", "check manifests without reading any weights")
-    validate.add_argument(
-        "manifests", metavar="MANIFEST", nargs="*", default=[MANIFEST], help=f"the manifests (default: {MANIFEST})"
-    )
-    _add_root(validate)
+    for name, arguments in COMMANDS.items():
+        arguments.add(command(name, arguments.SUMMARY, arguments.EXAMPLES))
     command("schema", "print the JSON Schema of manifests (draft-07)")
     action = command("action", "check, as the inputs of the GitHub action say")
     action.set_defaults(parse=parser.parse_args)
     return parser
-
-
-def _add_manifest(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "manifest", metavar="MANIFEST", nargs="?", default=MANIFEST, help=f"the manifest (default: {MANIFEST})"
-    )
-
-
-def _add_root(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--root",
-        metavar="DIR",
-        type=Path,
-        action="append",
-        default=[],
-        help="a folder outside the workspace that paths may lead to (repeatable)",
-    )
-
-
-def _add_loading(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("loading", "models are loaded in processes of their own, which are confined")
-    group.add_argument("--allow-code", action="store_true", help="run the Python functions that the manifest names")
-    group.add_argument(
-        "--requirements",
-        metavar="FILE",
-        type=Path,
-        help="packages that these functions need: wheels, installed for this run (with --allow-code)",
-    )
-    group.add_argument(
-        "--device", choices=("auto", "cpu", "gpu"), help="where models are run (default: as the manifest says, or auto)"
-    )
-    group.add_argument(
-        "--scratch", metavar="DIR", type=Path, help="where copies and saved models lie meanwhile (default: TMPDIR)"
-    )
-    group.add_argument(
-        "--timeout", metavar="SECONDS", type=_seconds, help="for one step of a process that loads (default: 900)"
-    )
-    group.add_argument(
-        "--memory",
-        metavar="SIZE",
-        type=_bytes,
-        help="for one process that loads, like 2G (default: nine tenths of what is free)",
-    )
-    group.add_argument(
-        "--require-sandbox", action="store_true", help="an error where the kernel cannot confine these processes wholly"
-    )
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--threads", type=_threads, help="threads to compare with (default: one per processor)")
-    _add_color(parser)
-
-
-def _add_color(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--color",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="colours (default: on a terminal, unless NO_COLOR is set)",
-    )
-
-
-def _number(text: str, meant: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {meant}") from None
-
-
-def _tolerance_part(text: str) -> float:
-    value = _number(text, "a number")
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError("a tolerance is a finite number, 0 or greater")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = _number(text, "a number of seconds, like 900")
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("a number of seconds, greater than 0")
-    return value
-
-
-def _bytes(text: str) -> int:
-    number, unit = (text[:-1], text[-1].upper()) if text[-1:].upper() in _UNITS else (text, "")
-    value = _number(number, "a size like 500M or 2G") * _UNITS.get(unit, 1)
-    if not 0 < value < 1 << 62:
-        raise argparse.ArgumentTypeError("a size like 500M or 2G")
-    return int(value)
-
-
-def _threads(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if not 1 <= value <= 1024:
-        raise argparse.ArgumentTypeError("between 1 and 1024 threads")
-    return value
 
 
 def _print_error(error: GateError, host: Runner, out: TextIO, err: TextIO) -> None:

@@ -98,6 +98,21 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Suggestion:
+    """What one may do about a model that is not green. It is no part of the verdict.
+
+    `kind` is a stable kebab-case word ("tolerance", "approval"); `title` and `details` are lines of prose; `code` is to
+    paste or to run, as it is, and `language` says what it is: `sh`, `diff` or `yaml`.
+    """
+
+    kind: str
+    title: str
+    details: tuple[str, ...] = ()
+    code: str = ""
+    language: str = "sh"
+
+
+@dataclass(frozen=True)
 class ModelResult:
     """Everything about one weight file. `notes` are facts that limit what the verdict means.
 
@@ -114,6 +129,7 @@ class ModelResult:
     seconds: float = 0.0
     runtime: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
 
     @property
     def outcome(self) -> Outcome:

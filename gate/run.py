@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import gate
+from gate.advice import suggestions
 from gate.checks import CHECKS
 from gate.checks.interface import Subject, timed
 from gate.checks.restore import restore_waivers
@@ -144,7 +145,7 @@ class Run:
                 for loaded in self._load(read, subject, so_far, step):
                     so_far = loaded
                     yield so_far
-            yield so_far
+            yield _advised(so_far, subject)
             done(subject)
 
     def _load(self, read: _Read, subject: Subject, so_far: ModelResult, step: Step) -> Iterable[ModelResult]:
@@ -374,6 +375,16 @@ def _guarded(check: str, subject: Subject) -> CheckResult:
     except Exception as error:  # noqa: BLE001 - a defect of ours must be red, and must not hide the other models
         trouble = defect(error)
     return _trouble(check, trouble, subject.positions.get("weights"))
+
+
+def _advised(model: ModelResult, subject: Subject) -> ModelResult:
+    """With what one may do about it, where it is not green; a defect of an adviser's changes no verdict."""
+    if model.outcome in (Outcome.PASSED, Outcome.WAIVED):
+        return model
+    try:
+        return replace(model, suggestions=tuple(suggestions(subject, model)))
+    except Exception as error:  # noqa: BLE001 - as in `_guarded`
+        return replace(model, notes=(*model.notes, f"no suggestions: {defect(error).reason}"))
 
 
 def _trouble(check: str, error: GateError, at: Position | None) -> CheckResult:

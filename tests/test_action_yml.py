@@ -8,7 +8,8 @@ import yaml
 
 import gate
 from gate.action import INPUTS, TOKEN, Runner, arguments
-from gate.cli import MANIFEST, REPORTS
+from gate.arguments.check import REPORTS
+from gate.arguments.shared import MANIFEST
 from gate.reports.outputs import github_outputs
 from reports.runner import outputs
 from reports.samples import mixed

@@ -1,33 +1,22 @@
 """`weight-gate check`: judge the weights that a manifest names, and report."""
 
 import argparse
-import os
-import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from gate.action import Runner, is_pull_request_target, refuse_pull_request_target
 from gate.commands.commenting import comment_on
+from gate.commands.job import job_of, run_of
 from gate.commands.strayed import strayed
-from gate.errors import GateError, Interrupted, ReportError, UnreadableError, UsageError
-from gate.manifest import load_manifest
-from gate.plan import ModelPlan, plan
-from gate.references.interface import Sources
+from gate.errors import GateError, Interrupted, ReportError, UsageError
 from gate.reports.annotations import write_annotations
 from gate.reports.console import write_console
 from gate.reports.files import ReportFiles
 from gate.reports.progress import Progress
-from gate.run import Run, unusable
+from gate.run import unusable
 from gate.runtime import kernel
-from gate.runtime.settings import Settings
-from gate.selection import Selection, named, touched
-from gate.workspace import Workspace
-
-if TYPE_CHECKING:
-    from gate.requirements import Requirements
 
 
 def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> int:
@@ -44,24 +33,10 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
             from gate.commands.judged import refuse_another_commit  # noqa: PLC0415 - only in this event
 
             refuse_another_commit(path.parent, host.event)
-        loaded = load_manifest(path)
-        workspace = Workspace.of_manifest(path, options.root)
-        plans = plan(loaded, workspace, datetime.now(UTC).date(), options.device, host.event)
+        planned = job_of(options, host)
         also = [options.requirements] if options.requirements else []
-        _refuse_paths_in_use(paths, [*(file for each in plans for file in each.inputs), *also], path)
-        selection = _selection(plans, workspace, options, host)
-        arguments = (*_roots(options.root), *_selected(options), *_allowances(options))
-        job = Run(
-            selection.plans,
-            workspace,
-            command=shlex.join(["weight-gate", "check", str(path), *arguments]),
-            manifest=str(path),
-            threads=options.threads,
-            settings=_settings(options, workspace, host),
-            requirements=_requirements(options, workspace),
-            sources=Sources(workspace, cache=options.cache or _cache(), event=host.event),
-            left_out=selection.left_out,
-        )
+        _refuse_paths_in_use(paths, [*planned.inputs, *also], path)
+        job = run_of(planned, options, host)
     except (_PathInUseError, _EventError) as error:
         report_unusable(error, str(path), _report_files(options, host, {}))
         raise
@@ -93,86 +68,6 @@ def report_unusable(error: GateError, manifest: str, files: ReportFiles) -> None
     """Red reports in the place of an earlier run's; what cannot be written does not hide the error itself."""
     with suppress(ReportError):
         files.write(unusable(error, manifest))
-
-
-def _roots(roots: Sequence[Path]) -> Iterator[str]:
-    for root in roots:
-        yield from ("--root", str(root))
-
-
-def _selected(options: argparse.Namespace) -> Iterator[str]:
-    for name in options.models:
-        yield from ("--model", name)
-    if options.changed_since is not None:
-        yield from ("--changed-since", options.changed_since)
-
-
-def _selection(
-    plans: Sequence[ModelPlan], workspace: Workspace, options: argparse.Namespace, host: Runner
-) -> Selection:
-    """The models to judge, as the command line asks for them."""
-    taken = named(plans, options.models)
-    if options.changed_since is None:
-        return taken
-    from gate.git.changes import changes  # noqa: PLC0415 - only where it is asked for
-
-    of_all = [Path(options.manifest), *([options.requirements] if options.requirements else [])]
-    found = touched(taken.plans, changes(workspace.base, options.changed_since, host.event), workspace, of_all)
-    return Selection(found.plans, (*taken.left_out, *found.left_out))
-
-
-def _allowances(options: argparse.Namespace) -> Iterator[str]:
-    if options.allow_code:
-        yield "--allow-code"
-    if options.requirements:
-        yield from ("--requirements", str(options.requirements))
-    if options.device:
-        yield from ("--device", options.device)
-
-
-def _cache() -> Path | None:
-    """Where fetched references outlive a run (https://specifications.freedesktop.org/basedir-spec), with a home."""
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    with suppress(RuntimeError):
-        return (Path(named) if Path(named).is_absolute() else Path.home() / ".cache") / "weight-gate"
-    return None
-
-
-def _settings(options: argparse.Namespace, workspace: Workspace, host: Runner) -> Settings:
-    """What the processes that load may take and do."""
-    known = {
-        "scratch": options.scratch,
-        "seconds": options.timeout,
-        "memory_bytes": options.memory,
-        "threads": options.threads,
-    }
-    if options.scratch is not None and not options.scratch.is_dir():
-        raise UsageError(f"--scratch {options.scratch} is no folder", "name a folder that is there")
-    return Settings(
-        base=workspace.base,
-        roots=workspace.roots,
-        allow_code=options.allow_code,
-        require_sandbox=options.require_sandbox,
-        workspace=host.event.workspace if host.event else None,
-        **{key: value for key, value in known.items() if value is not None},
-    )
-
-
-def _requirements(options: argparse.Namespace, workspace: Workspace) -> "Requirements | None":
-    """The packages that code of the repository needs; raises `UsageError`."""
-    if options.requirements is None:
-        return None
-    if not options.allow_code:
-        raise UsageError("--requirements names packages for code, which is not allowed", "say --allow-code too")
-    from gate.requirements import read_requirements  # noqa: PLC0415 - only where there are any
-
-    path, shown = options.requirements.absolute(), str(options.requirements)
-    workspace.locate(str(path))
-    try:
-        workspace.confine(path)
-    except UnreadableError as error:
-        raise UsageError(error.reason, error.hint) from error
-    return read_requirements(path, shown)
 
 
 def _report_paths(options: argparse.Namespace) -> dict[str, Path]:

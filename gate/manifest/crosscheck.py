@@ -20,7 +20,12 @@ Problem = tuple[Path, str]
 OF_THE_REFERENCE = ("close", "identical", "changed", "any", "new", "removed")
 SAYING = ("expect", "tolerance", "nan", "inf", "shape", "dtype", "values", *STATISTICS)
 _WAIVERS = "`expect: ignored`, `expect: any`, `nan: allowed`, `inf: allowed`, `tolerance`"
-_OF_A_REFERENCE: Mapping[str, tuple[str, ...]] = {"file": (), "git": ("path", "missing", "removed"), "url": ("sha256",)}
+_OF_A_REFERENCE: Mapping[str, tuple[str, ...]] = {
+    "file": (),
+    "lock": (),
+    "git": ("path", "missing", "removed"),
+    "url": ("sha256",),
+}
 _NOT_NEGATIVE = ("std", "norm", "sparsity")
 
 
@@ -220,7 +225,7 @@ def reference(said: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def source(reference: Any) -> tuple[str, Mapping[str, Any]]:
-    """Where a reference comes from, `file`, `git` or `url`, or nowhere, and what is said of it."""
+    """Where a reference comes from, `file`, `lock`, `git` or `url`, or nowhere, and what is said of it."""
     if isinstance(reference, str):
         return "file", {"file": reference}
     said = keys_in(reference)

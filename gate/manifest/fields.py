@@ -59,6 +59,7 @@ Expectation = Literal["close", "identical", "changed", "any", "new", "removed", 
 Allowance = Literal["allowed", "forbidden"]
 GroupMode = Literal["compare", "list"]
 Device = Literal["auto", "cpu", "gpu"]
+Loosening = Literal["allow", "warn", "fail"]
 RoundtripFormat = Literal["keras", "weights.h5", "h5", "checkpoint", "saved_model"]
 Agreement = Literal["argmax", "topk", "sign", "threshold"]
 

@@ -22,7 +22,7 @@ _SAID_TWICE: dict[str, Any] = {
     "StatisticThreshold": {"minProperties": 1},
     "Statistics": {"minProperties": 1},
     "ReferenceEntry": {
-        "oneOf": [{"required": [key]} for key in ("file", "git", "url")],
+        "oneOf": [{"required": [key]} for key in ("file", "lock", "git", "url")],
         "dependencies": {"path": ["git"], "missing": ["git"], "removed": ["git"], "sha256": ["url"], "url": ["sha256"]},
     },
     "TensorRule": {

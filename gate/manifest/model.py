@@ -23,12 +23,14 @@ from gate.manifest.fields import (
     GroupMode,
     InlineValues,
     KnownDType,
+    Loosening,
     NotNegative,
     One,
     Regex,
     RoundtripFormat,
     Sentence,
     Shape,
+    Share,
     Text,
     split_code,
 )
@@ -61,6 +63,7 @@ __all__ = [
     "ModelEntry",
     "NameRule",
     "Part",
+    "Policy",
     "PredictionEntry",
     "QuantileEntry",
     "ReferenceEntry",
@@ -126,6 +129,22 @@ class Defaults(Part):
         "auto",
         description="Where models are loaded and run: auto (a GPU where there is one), cpu, or gpu (an error without "
         "one).",
+    )
+
+
+class Policy(Part):
+    """What is asked of the manifest itself."""
+
+    loosening: Loosening = Field(
+        "warn",
+        description="What is done where a pull request makes the gate let more through than the base branch's "
+        "manifest does: allow (nothing is said), warn (annotations and a section of the summary), fail (red). The "
+        "stricter of the two manifests' words holds.",
+    )
+    mutation_score: Share | None = Field(
+        None,
+        description="The share of damaged copies of each model that the manifest has to catch, like 0.95 "
+        "(`weight-gate mutate` shows which).",
     )
 
 
@@ -229,8 +248,8 @@ class ModelEntry(Part):
     )
     reference: ReferenceEntry | None = Field(
         None,
-        description="What to compare with: a file, {git: …} or {url: …, sha256: …}. Without a reference, values are "
-        "compared with nothing but what `tensors` says.",
+        description="What to compare with: a file, {lock: …}, {git: …} or {url: …, sha256: …}. Without one, values "
+        "are compared with nothing but what `tensors` says.",
     )
     digest: Digest | None = Field(None, description="The weight file's SHA-256, as sha256:… Not with a glob.")
     names: tuple[NameRule, ...] = Field(
@@ -314,10 +333,8 @@ class ModelEntry(Part):
     def paths(self) -> Iterator[tuple[Path, str]]:
         """The files beside `weights`: where below the model each stands, and its path as written."""
         reference = self.reference_for()
-        if reference is not None and reference.file is not None:
-            yield ("reference",), reference.file
-        if reference is not None and reference.path is not None:
-            yield ("reference", "path"), reference.path
+        if reference is not None:
+            yield from reference.paths()
         if self.architecture:
             for key, path in (("keras", self.architecture.keras), ("json", self.architecture.json_)):
                 if path is not None:
@@ -336,6 +353,7 @@ class Manifest(Part):
 
     version: One = Field(description="Of this format: 1.")
     defaults: Defaults = Field(default_factory=Defaults, description="What holds where no rule says otherwise.")
+    policy: Policy = Field(default_factory=Policy, description="What is asked of the manifest itself.")
     models: tuple[ModelEntry, ...] = Field(strict=False, min_length=1, description="The weight files.")
 
     @classmethod

@@ -10,6 +10,7 @@ from gate.manifest.fields import (
     Device,
     Expectation,
     GroupMode,
+    Loosening,
     RoundtripFormat,
 )
 from gate.manifest.loading import (
@@ -30,6 +31,7 @@ from gate.manifest.model import (
     Manifest,
     ModelEntry,
     NameRule,
+    Policy,
     ReferenceEntry,
     StatisticExpectation,
     Statistics,
@@ -43,6 +45,7 @@ from gate.manifest.text import Path, listed
 PARTS: dict[Path, type[Part]] = {
     (): Manifest,
     ("defaults",): Defaults,
+    ("policy",): Policy,
     ("defaults", "tolerance"): ToleranceEntry,
     ("models", 0): ModelEntry,
     ("models", 0, "reference"): ReferenceEntry,
@@ -67,12 +70,13 @@ PARTS: dict[Path, type[Part]] = {
 }
 
 SHAPES: dict[type[Part], str] = {
-    Manifest: "a mapping of version, defaults, models",
+    Manifest: "a mapping of version, defaults, policy, models",
+    Policy: "a mapping of loosening, mutation_score",
     Defaults: "a mapping of tolerance, device",
     ToleranceEntry: "{rtol: …, atol: …}",
     StatisticExpectation: "a number, or a mapping of value, rtol, atol, at_least, at_most",
     StatisticThreshold: "a number, or a mapping of rtol, atol",
-    ReferenceEntry: "a file, {git: …}, or {url: …, sha256: …}",
+    ReferenceEntry: "a file, {lock: …}, {git: …}, or {url: …, sha256: …}",
     NameRule: "{from: …, to: …}",
     Groups: "a mapping of optimizer, metrics, rng",
     ModelEntry: "a mapping with weights",
@@ -99,6 +103,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "metrics": get_args(GroupMode),
     "rng": get_args(GroupMode),
     "device": get_args(Device),
+    "loosening": get_args(Loosening),
     "roundtrip": get_args(RoundtripFormat),
     "metric": get_args(Agreement),
 }

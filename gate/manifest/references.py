@@ -1,6 +1,6 @@
 """What a manifest says of where a reference comes from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -8,15 +8,21 @@ from pydantic import Field, model_validator
 from gate.manifest import crosscheck
 from gate.manifest.fields import Allowance, GitRef, ReferencePath, Sha256, Text, Url, fill_placeholders
 from gate.manifest.part import Part
+from gate.manifest.text import Path
 
 
 class ReferenceEntry(Part):
-    """What the weights are compared with: one of file, git, url. A bare text is short for `{file: text}`."""
+    """What the weights are compared with: one of file, lock, git, url. A bare text is short for `{file: text}`."""
 
     file: ReferencePath | None = Field(
         None,
         description="A file, relative to the manifest's folder. {file} stands for the name of the weight file, {stem} "
         "for that name up to its first dot.",
+    )
+    lock: ReferencePath | None = Field(
+        None,
+        description="A lock, relative to the manifest's folder, with {file} and {stem}: digests and statistics of "
+        "every tensor, written by `weight-gate update`, in place of the values themselves.",
     )
     git: GitRef | None = Field(
         None,
@@ -55,11 +61,20 @@ class ReferenceEntry(Part):
         """What is wrong between the keys of one such mapping."""
         return crosscheck.reference(said)
 
+    def paths(self) -> Iterator[tuple[Path, str]]:
+        """The files in the workspace: where below the model each stands, and its path as written."""
+        if self.file is not None:
+            yield ("reference",), self.file
+        if self.lock is not None:
+            yield ("reference", "lock"), self.lock
+        if self.path is not None:
+            yield ("reference", "path"), self.path
+
     def named(self, file: str, stem: str) -> "ReferenceEntry":
         """The same with `{file}` and `{stem}` filled in."""
         filled = {
             key: fill_placeholders(value, file, stem)
-            for key, value in (("file", self.file), ("path", self.path))
+            for key, value in (("file", self.file), ("lock", self.lock), ("path", self.path))
             if value is not None
         }
         return self.model_copy(update=filled)

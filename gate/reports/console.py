@@ -32,7 +32,7 @@ from gate.reports.wording import (
     unsaid,
     with_left_out,
 )
-from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult
+from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult, Suggestion
 from gate.wording import counted
 
 MOST_ENTRIES = 10  # of one check
@@ -172,6 +172,8 @@ def _model(page: _Page, model: ModelResult) -> None:
     longest = max((cell_len(plain(check.check)) for check in model.checks), default=0)
     for check in model.checks:
         _check(page, check, min(longest, 16))
+    for suggestion in model.suggestions:
+        _suggestion(page, suggestion)
     page.paragraph("coverage  ", coverage(model), indent=2, label_style="dim")
     for note in model.notes:
         page.paragraph("note  ", note, indent=2, label_style="yellow")
@@ -195,6 +197,14 @@ def _check(page: _Page, check: CheckResult, longest: int) -> None:
         _advice(page, advice, check)
     if left:
         page.paragraph("", f"{unsaid(left)}, see the JSON report", indent=6, style="bold")
+
+
+def _suggestion(page: _Page, suggestion: Suggestion) -> None:
+    page.paragraph("", suggestion.title, indent=2, style="bold")
+    for line in suggestion.details:
+        page.paragraph("", line, indent=4)
+    for line in suggestion.code.splitlines():
+        page.line(("      " + line, "cyan"))
 
 
 def _advice(page: _Page, advice: Advice, check: CheckResult) -> None:

@@ -107,8 +107,17 @@ def code(text: str) -> str:
 
 def fenced(text: str, language: str = "") -> str:
     """For a fenced Markdown block of one line, ready to be copied."""
-    fence = "`" * max(3, _longest_run(text) + 1)
-    return f"{fence}{language}\n{visible(text)}\n{fence}"
+    return _fence(visible(text), language)
+
+
+def fenced_lines(text: str, language: str = "") -> str:
+    """The same for several lines, each of which ends with a line feed."""
+    return _fence(visible(text.rstrip("\n"), keep="\n"), language)
+
+
+def _fence(shown: str, language: str) -> str:
+    fence = "`" * max(3, _longest_run(shown) + 1)
+    return f"{fence}{language}\n{shown}\n{fence}"
 
 
 def command_data(text: str) -> str:

@@ -5,7 +5,7 @@ import math
 
 from gate.position import Position
 from gate.reports.escaping import json_text
-from gate.results import CheckResult, Coverage, Finding, LeftOut, ModelResult, RunResult, Step
+from gate.results import CheckResult, Coverage, Finding, LeftOut, ModelResult, RunResult, Step, Suggestion
 
 SCHEMA_VERSION = 1
 
@@ -57,6 +57,7 @@ def _model(model: ModelResult) -> dict[str, object]:
         "runtime": dict(sorted(model.runtime.items())),
         "steps": [_step(step) for step in model.steps],
         "checks": [_check(check) for check in model.checks],
+        "suggestions": [_suggestion(each) for each in model.suggestions],
     }
 
 
@@ -68,6 +69,16 @@ def _coverage(coverage: Coverage) -> dict[str, object]:
         "compared_bytes": coverage.compared_bytes,
         "identical": coverage.identical,
         "statistics": coverage.statistics,
+    }
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, object]:
+    return {
+        "kind": suggestion.kind,
+        "title": suggestion.title,
+        "details": list(suggestion.details),
+        "code": suggestion.code,
+        "language": suggestion.language,
     }
 
 

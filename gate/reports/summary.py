@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gate.reports.entry import Advice, Entry, advised, entries
-from gate.reports.escaping import code, fenced, markdown
+from gate.reports.escaping import code, fenced, fenced_lines, markdown
 from gate.reports.loading import loaded_with, memory, merged
 from gate.reports.wording import (
     RED,
@@ -25,7 +25,7 @@ from gate.reports.wording import (
     tally,
     with_left_out,
 )
-from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult, Step
+from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult, Step, Suggestion
 from gate.wording import counted
 
 LIMIT = 1024 * 1024 - 16 * 1024  # the runner rewrites line ends and masks secrets, which may add some bytes
@@ -117,6 +117,9 @@ def _sections(run: RunResult, models: Sequence[ModelResult]) -> Iterator[_Sectio
             for check in model.checks:
                 if check.outcome in outcomes:
                     yield _details(model, check)
+    for model in models:
+        for suggestion in model.suggestions:
+            yield _suggestion(model, suggestion)
     yield _facts(models)
     passes = [
         _Item(f"- {_short_code(model.name)} {markdown(check.check)}: {_short(outline(check))}\n")
@@ -161,6 +164,13 @@ def _details(model: ModelResult, check: CheckResult) -> _Section:
         head += f"{_short(outline(check))}\n\n"
     told = advised(entries(found, _CROWD), check.position)
     return _Section(head, [item for advice in told for item in _items(advice)])
+
+
+def _suggestion(model: ModelResult, suggestion: Suggestion) -> _Section:
+    """Whole or not at all: half a patch would be worse than none."""
+    text = "\\\n".join(_short(line) for line in suggestion.details)
+    text += f"\n\n{fenced_lines(suggestion.code, suggestion.language)}" if suggestion.code else ""
+    return _Section(f"### {_short_code(model.name)}: {_short(suggestion.title)}\n\n", [_Item(text.strip("\n") + "\n")])
 
 
 def _wordless(check: CheckResult) -> Iterator[str]:

@@ -139,7 +139,7 @@ def test_both_accept(manifest: dict[str, Any]) -> None:
         {**of(), "defaults": {"tolerance": 1e-6}},
         {**of(), "defaults": None},
         from_(),
-        from_(lock="a"),
+        from_(pin="a"),
         from_(path="a"),
         from_(git="a", url="https://a/b", sha256="0" * 64),
         from_(file="b.h5", git="a"),

@@ -174,8 +174,8 @@ _STATISTIC = "a number, or a mapping of value, rtol, atol, at_least, at_most"
             ["2:1: models: expected a list, found a mapping: each entry of a list begins with `- `"],
         ),
         ("version: 1\nmodels: [a.h5]\n", ['2:10: models[0]: expected a mapping with weights, found the text "a.h5"']),
-        ("- version: 1\n", ["1:1: expected a mapping of version, defaults, models, found a list"]),
-        ("hello\n", ['1:1: expected a mapping of version, defaults, models, found the text "hello"']),
+        ("- version: 1\n", ["1:1: expected a mapping of version, defaults, policy, models, found a list"]),
+        ("hello\n", ['1:1: expected a mapping of version, defaults, policy, models, found the text "hello"']),
         (
             "version: 2\nmodels: [{weights: a.h5}]\n",
             ["1:1: version: expected 1, found the number 2: this weight-gate reads version 1 of the manifest"],
@@ -569,7 +569,7 @@ def test_mistakes(text: str, said: list[str]) -> None:
 
 
 SHA = "a" * 64
-_SHAPES = "expected a file, {git: …}, or {url: …, sha256: …}"
+_SHAPES = "expected a file, {lock: …}, {git: …}, or {url: …, sha256: …}"
 _NO_COMMIT = "give a branch, a tag or a commit, like origin/main, v1.2 or HEAD~1"
 
 
@@ -579,17 +579,19 @@ _NO_COMMIT = "give a branch, a tag or a commit, like origin/main, v1.2 or HEAD~1
         # Shapes.
         ("5", f"4:5: models[0].reference: {_SHAPES}, found the number 5"),
         ("[b.h5]", f"4:5: models[0].reference: {_SHAPES}, found a list"),
-        ("{}", "4:5: models[0].reference: names no source: give file, git or url"),
-        ("{path: b.h5}", "4:5: models[0].reference: names no source: give file, git or url"),
+        ("{}", "4:5: models[0].reference: names no source: give file, lock, git or url"),
+        ("{path: b.h5}", "4:5: models[0].reference: names no source: give file, lock, git or url"),
         ("{git: a, url: 'https://a/b'}", "4:5: models[0].reference: has several sources: leave one of git and url"),
         ("{file: ./a.h5}", "4:5: models[0].reference: is the weight file itself: comparing a file with itself"),
         # Keys.
         ("{gti: main}", '4:17: models[0].reference.gti: unknown key, did you mean "git"?'),
         ("{git: main, pth: x}", '4:28: models[0].reference.pth: unknown key, did you mean "path"?'),
         (
-            "{lock: a.yml}",
-            "4:17: models[0].reference.lock: unknown key: known here are file, git, path, missing, removed, url and ",
+            "{pin: a.yml}",
+            "4:17: models[0].reference.pin: unknown key: known here are file, lock, git, path, missing, removed, ",
         ),
+        ("{lock: a.yml, git: main}", "4:5: models[0].reference: has several sources: leave one of lock and git"),
+        ("{lock: a.yml, path: b}", "4:30: models[0].reference.path: path belongs to a reference from git"),
         (
             "{file: b.h5, missing: allowed}",
             "4:29: models[0].reference.missing: missing belongs to a reference from git",

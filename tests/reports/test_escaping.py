@@ -159,6 +159,15 @@ def test_a_fence_holds_its_text(text: str) -> None:
 
 
 @steady
+@given(hostile_text)
+def test_a_fence_of_lines_holds_them(text: str) -> None:
+    (token,) = GFM.parse(escaping.fenced_lines(text, "diff"))
+    assert token.type == "fence"
+    assert token.info == "diff"
+    assert token.content == escaping.visible(text.rstrip("\n"), keep="\n") + "\n"
+
+
+@steady
 @given(hostile_text, hostile_text)
 def test_commands_come_back_from_the_runner(prop: str, data: str) -> None:
     keep = escaping.visible(prop) or "x"
