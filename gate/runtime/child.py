@@ -25,6 +25,7 @@ from gate.runtime.endings import Ending, Means
 from gate.runtime.nursery import Forked, Nursery
 from gate.runtime.output_tail import OutputTail
 from gate.runtime.process_tree import ProcessTree
+from gate.runtime.uninterrupted import uninterrupted
 
 LONGEST_ANSWER = 64 * 1024 * 1024
 _PERIOD = 0.05
@@ -99,16 +100,17 @@ class Child:
             self._process = self._nursery.child(environment, folder, (theirs_requests, theirs_answers, prints))
             environment = {**environment, "PYTHONHASHSEED": self._nursery.hash_seed}
         if self._process is None:
-            self._process = subprocess.Popen(  # noqa: S603 - what is run is ours
-                [*argv, str(theirs_requests), str(theirs_answers)],
-                cwd=folder,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=prints,
-                stderr=prints,
-                pass_fds=(theirs_requests, theirs_answers),
-                start_new_session=True,
-            )
+            with uninterrupted():
+                self._process = subprocess.Popen(  # noqa: S603 - what is run is ours
+                    [*argv, str(theirs_requests), str(theirs_answers)],
+                    cwd=folder,
+                    env=dict(environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=prints,
+                    stderr=prints,
+                    pass_fds=(theirs_requests, theirs_answers),
+                    start_new_session=True,
+                )
         self._pid = self._process.pid
         self._tree.rooted(self._pid)
         for each in (theirs_requests, theirs_answers, prints):

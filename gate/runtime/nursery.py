@@ -25,6 +25,7 @@ from typing import Any, Self
 
 from gate.interpreter import command
 from gate.runtime import kernel
+from gate.runtime.uninterrupted import uninterrupted
 
 _LONGEST = 1 << 20
 _DESCRIPTORS = 3
@@ -95,7 +96,7 @@ class Nursery:
     def _started(self) -> socket.socket:
         if self._socket is None:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with theirs:
+            with theirs, uninterrupted():
                 # In our own session: it is no stray of any child's tree.
                 self._process = subprocess.Popen(  # noqa: S603 - what is run is ours
                     command("gate.runtime", str(theirs.fileno()), seeded=True),
