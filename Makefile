@@ -55,8 +55,10 @@ lint: $(VENV)/dev.stamp $(VENV)/lint.stamp ## ruff, and the linters of workflows
 types: $(VENV)/dev.stamp ## mypy, strict
 	$(BIN)/mypy
 
-docs: $(VENV)/run.stamp ## make docs/manifest-keys.md anew
+docs: $(VENV)/run.stamp ## make anew what is made of the code in docs/: keys, commands, what they print
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/commands.py
+	$(BIN)/python docs/explained.py
 
 bench: $(VENV)/dev.stamp ## time the gate beside cmp, h5diff, h5py and TensorFlow (13 GB of disk)
 	$(BIN)/python benchmarks/compare.py

@@ -28,6 +28,10 @@ if __name__ == "__main__":  # run as a script: its own folder is on the path, th
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.measure import ROOT, Contender, Measurement, environment, measure
+from gate.formats import open_weights
+from gate.locks.lock import Made
+from gate.locks.make import lock_of
+from gate.locks.text import lock_text
 
 LAYERS_PER_GIGABYTE = 60  # of 2048 x 2048 float32 and a bias: 16.8 MB each
 FORMATS = ("weights.h5", "keras", "h5", "checkpoint", "saved_model")
@@ -50,6 +54,12 @@ def contenders(folder: Path, formats: Sequence[str]) -> Iterator[Contender]:
         yield Contender(
             f"check .{form}", folder, (*GATE, "check", manifest(folder, form), "--no-reports"), "PASSED   values"
         )
+    yield Contender(
+        f"check .{main}, by its lock",
+        folder,
+        (*GATE, "check", lock_manifest(folder, main), "--no-reports"),
+        "PASSED   values",
+    )
     yield Contender(
         f"check .{main}, digest alone",
         folder,
@@ -129,6 +139,21 @@ def manifest(folder: Path, form: str) -> str:
     path = folder / f"{form.replace('.', '-')}.yml"
     path.write_text(
         f"version: 1\nmodels:\n  - weights: candidate.{form}\n    reference: reference.{form}\n    load: false\n",
+        encoding="utf-8",
+    )
+    return path.name
+
+
+def lock_manifest(folder: Path, form: str) -> str:
+    """The name of the manifest that checks the candidate of one format by the lock of the reference."""
+    lock = folder / f"{form}.lock.yml"
+    if not lock.exists():
+        made = Made("", "", "", "")
+        with open_weights(folder / f"reference.{form}") as weights:
+            lock.write_text(lock_text(lock_of(weights, made, threads=os.cpu_count() or 1)), encoding="utf-8")
+    path = folder / "lock.yml"
+    path.write_text(
+        f"version: 1\nmodels:\n  - weights: candidate.{form}\n    reference: {{lock: {lock.name}}}\n    load: false\n",
         encoding="utf-8",
     )
     return path.name

@@ -3,7 +3,6 @@
 Each command is a module of `gate.commands`, imported when it is called: `validate` and `schema` need no numpy.
 """
 
-import argparse
 import gc
 import os
 import signal
@@ -13,29 +12,13 @@ from importlib import import_module
 from types import FrameType
 from typing import NoReturn, TextIO
 
-import gate
 from gate.action import Runner, runner
-from gate.arguments import COMMANDS
-from gate.errors import GateError, Interrupted, ManifestError, UsageError, defect
+from gate.errors import GateError, Interrupted, ManifestError, defect
+from gate.parser import parser
 from gate.streams import standard_error, standard_output
 
 # A tensor is some ten objects, none in a cycle: looking for cycles among them would take a tenth of the time.
 FEW_COLLECTIONS = (50_000, 20, 50)
-
-_EXIT_CODES = """\
-exit codes:
-  0  everything checked, everything held
-  1  something checked did not hold
-  2  usage or manifest error
-  3  nothing was checked
-  4  something could not be checked: unreadable file, missing reference, crash, time-out (beats 1)
-  130, 143  interrupted; partial reports are written
-"""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message, f"see `{self.prog} --help`")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,36 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None, host: Runner, out: TextIO, err: TextIO) -> int:
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     command = import_module(f"gate.commands.{options.command}")
     code: int = command.run(options, host, out, err)
     out.flush()
     return code
-
-
-def _parser() -> argparse.ArgumentParser:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(
-        prog="weight-gate",
-        description="A CI gate for model weights: reads them as data, compares them with what a manifest expects.",
-        epilog=_EXIT_CODES,
-        formatter_class=raw,
-    )
-    parser.add_argument("--version", action="version", version=f"weight-gate {gate.__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
-
-    def command(name: str, text: str, examples: str = "") -> argparse.ArgumentParser:
-        epilog = f"examples:\n{examples}\n{_EXIT_CODES}" if examples else _EXIT_CODES
-        made = commands.add_parser(name, help=text, description=text, epilog=epilog, formatter_class=raw)
-        made.set_defaults(command=name)
-        return made
-
-    for name, arguments in COMMANDS.items():
-        arguments.add(command(name, arguments.SUMMARY, arguments.EXAMPLES))
-    command("schema", "print the JSON Schema of manifests (draft-07)")
-    action = command("action", "check, as the inputs of the GitHub action say")
-    action.set_defaults(parse=parser.parse_args)
-    return parser
 
 
 def _print_error(error: GateError, host: Runner, out: TextIO, err: TextIO) -> None:

@@ -19,6 +19,7 @@ from gate.plan_loading import plan_loading
 from gate.position import Position
 from gate.references.git import GitReference
 from gate.references.interface import Reference
+from gate.references.lock import LockReference
 from gate.references.path import PathReference
 from gate.references.url import UrlReference
 from gate.tensors.pairing import Rename
@@ -26,6 +27,7 @@ from gate.tensors.rules import Expect, Rule, Rules, StatisticBound
 from gate.tensors.tolerance import Tolerance
 from gate.tensors.weightset import Group
 from gate.workspace import Workspace
+from gate.written import Written
 
 if TYPE_CHECKING:  # `diff` plans without a manifest, and need not wait for pydantic
     from gate.action import Event
@@ -61,20 +63,23 @@ class ModelPlan:
     loading: Loading | None = None  # None: the file is read as data and not loaded
     glob: str = ""  # as the manifest has it, where it gave this file
     remarks: tuple[str, ...] = ()  # on how it came to be judged
+    written: Written | None = None  # where it stands in a manifest, if it does
+    mutation_score: float | None = None  # the share of damaged copies that the manifest has to catch
 
     @property
     def checks(self) -> tuple[str, ...]:
-        """The keys of `gate.checks.CHECKS` that this model gets, in their order."""
+        """The keys of `gate.checks.CHECKS` that this model gets, in their order, and `mutations` where asked for."""
         if self.checked is not None:
             return self.checked
         rules = self.rules.all
         wanted = {
-            "rules": bool(rules) or len(self.groups) > 1,
+            "rules": bool(rules) or len(self.groups) > 1 or self.has_ended,
             "digest": self.digest is not None,
             "structure": self.reference is not None or any(r.shape is not None or r.dtype for r in rules),
             "finite": True,
             "values": self.reference is not None or any(r.values is not None for r in rules),
             "statistics": bool(self.thresholds) or any(r.statistics for r in rules),
+            "mutations": self.mutation_score is not None,
             "restore": self.loading is not None,
             "roundtrip": self.loading is not None and self.loading.roundtrip != (),
             "loaded-values": self.loading is not None and any(r.expect in _AFTER_LOADING for r in rules),
@@ -83,9 +88,16 @@ class ModelPlan:
         return tuple(check for check, is_wanted in wanted.items() if is_wanted)
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the day of a waiver has passed: that is red, whatever the file holds."""
+        waivers = self.loading.waivers if self.loading else ()
+        return bool(self.rules.expired) or any(each.expired(self.rules.today) for each in waivers)
+
+    @property
     def inputs(self) -> tuple[Path, ...]:
         """The files in the workspace that the manifest names for it."""
-        of_reference = (self.reference.path,) if isinstance(self.reference, PathReference | GitReference) else ()
+        kept = PathReference | GitReference | LockReference
+        of_reference = (self.reference.path,) if isinstance(self.reference, kept) else ()
         return (self.path, *of_reference, *(self.loading.files if self.loading else ()))
 
     @property
@@ -209,6 +221,9 @@ def _plan_file(
         for key in _POSITIONS
         if key in {"weights", "groups"} or key in entry.model_fields_set
     }
+    policy = loaded.manifest.policy
+    if policy.mutation_score is not None:
+        positions["mutation_score"] = loaded.position("policy", "mutation_score")
     path = workspace.base / weights if problem else workspace.locate(weights, positions["weights"])
     said = None if problem else entry.reference_for(file)
     reference = _reference(said, workspace, path, positions["reference"]) if said else None
@@ -219,7 +234,7 @@ def _plan_file(
         weights=workspace.shown(path),
         path=path,
         rules=Rules(
-            (_rule(rule, loaded.position("models", index, "tensors", i)) for i, rule in enumerate(entry.tensors)),
+            (rule_of(rule, loaded.position("models", index, "tensors", i)) for i, rule in enumerate(entry.tensors)),
             today,
             Tolerance(tolerance.rtol, tolerance.atol) if tolerance else None,
         ),
@@ -237,7 +252,9 @@ def _plan_file(
         positions=positions,
         problem=problem,
         glob=entry.weights if entry.is_glob else "",
+        mutation_score=policy.mutation_score,
         loading=plan_loading(loaded, workspace, today, index, entry),
+        written=Written(loaded.text, loaded.file, index, entry.is_glob),
     )
 
 
@@ -247,11 +264,15 @@ def _reference(said: "ReferenceEntry", workspace: Workspace, weights: Path, at: 
         return GitReference(said.git, path, workspace.shown(path), weights, missing=said.missing == "allowed")
     if said.url is not None and said.sha256 is not None:
         return UrlReference(said.url, said.sha256)
+    if said.lock is not None:
+        lock = workspace.locate(said.lock, at)
+        return LockReference(lock, workspace.shown(lock))
     gold = workspace.locate(said.file or "", at)
     return PathReference(gold, workspace.shown(gold))
 
 
-def _rule(rule: "TensorRule", position: Position) -> Rule:
+def rule_of(rule: "TensorRule", position: Position) -> Rule:
+    """A rule as checks have it."""
     return Rule(
         match=rule.match,
         position=position,

@@ -20,7 +20,11 @@ def without_reference(plan: ModelPlan) -> ModelPlan:
         reference=None,
         renames=(),
         thresholds={},
-        rules=Rules(filter(None, map(_rule, rules.all)), rules.today, rules.tolerance),
+        rules=Rules(
+            filter(None, (rule if rule.expired(rules.today) else _rule(rule) for rule in rules.all)),
+            rules.today,
+            rules.tolerance,
+        ),
         loading=loading,
     )
 

@@ -151,6 +151,24 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class Loosening:
+    """What is said of the manifest itself, and what a pull request makes of it. It is no part of the verdict.
+
+    `base` is what it was compared with, empty where it was compared with nothing; `found` is what lets more through
+    than that, the worst first, `endless` are waivers without an end date, `approved` is what the same pull request
+    changes and the verdict goes by: locks, golden files. Findings of tensors name the model in `reason`. `notes` limit
+    what this means. Where `fails`, what was found is a failed check too.
+    """
+
+    base: str = ""
+    found: tuple[Finding, ...] = ()
+    endless: tuple[Finding, ...] = ()
+    approved: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    fails: bool = False
+
+
+@dataclass(frozen=True)
 class RunResult:
     """A whole run. `command` reproduces it on a laptop; `started` is ISO 8601 in UTC, seconds, no zone."""
 
@@ -162,6 +180,7 @@ class RunResult:
     seconds: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
+    loosening: Loosening = Loosening()
 
     @property
     def checks(self) -> tuple[CheckResult, ...]:

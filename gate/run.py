@@ -5,10 +5,11 @@ import platform
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -18,8 +19,9 @@ import numpy as np
 
 import gate
 from gate.advice import suggestions
+from gate.asked import Loading
 from gate.checks import CHECKS
-from gate.checks.interface import Subject, timed
+from gate.checks.interface import Check, Subject, timed
 from gate.checks.restore import restore_waivers
 from gate.checks.rules import waivers
 from gate.checks.values import coverage
@@ -30,8 +32,8 @@ from gate.plan_missing import waiting, without_reference
 from gate.position import Position
 from gate.references.interface import Fetched, Missing, Sources
 from gate.references.lfs import from_clone, has_pointers
-from gate.results import CheckResult, Finding, LeftOut, ModelResult, Outcome, RunResult
-from gate.runtime.settings import Settings
+from gate.results import CheckResult, Finding, LeftOut, ModelResult, Outcome, RunResult, worst
+from gate.runtime.settings import Settings, allowed
 from gate.tensors.pairing import Pairing, pair
 from gate.tensors.rules import Expect
 from gate.tensors.weightset import Group, Tensor, WeightSet
@@ -40,14 +42,17 @@ from gate.workspace import Workspace
 if TYPE_CHECKING:
     from gate.requirements import Packages, Requirements
     from gate.runtime.gathered import Gathered
+    from gate.runtime.loaders.interface import How
     from gate.runtime.nursery import Nursery
 
 READ = "read"
 REFERENCE = "reference"
+MUTATIONS = "mutations"
 LOADING_CHECKS = frozenset({"restore", "roundtrip", "loaded-values", "predictions"})
 
 Step = Callable[[str, str], None]
 Done = Callable[[Subject], None]
+Loaded = Callable[[Subject, ModelResult], None]
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,21 @@ class _Read:
             waived = CheckResult(REFERENCE, Outcome.WAIVED, self.reference.reason, position=at)
             return replace(made, checks=(*made.checks, waived))
         return made
+
+
+class NotLoadedError(GateError):
+    """A file that is read as data and not loaded."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that may be loaded: its file, and everything that loading it takes."""
+
+    weights: WeightSet
+    path: Path
+    how: "How"
+    loading: Loading
+    settings: Settings
 
 
 class Run:
@@ -106,8 +126,17 @@ class Run:
         frame = replace(self._frame, environment={**self._frame.environment, "loaded": loaded})
         return replace(frame, models=tuple(self._models), seconds=perf_counter() - self._start)
 
-    def execute(self, step: Step = lambda _model, _check: None, done: Done = lambda _subject: None) -> RunResult:
-        """Judges every model; `step` is told the model and the check before each, `done` sees what was judged."""
+    def execute(
+        self,
+        step: Step = lambda _model, _check: None,
+        done: Done = lambda _subject: None,
+        loaded: Loaded = lambda _subject, _so_far: None,
+    ) -> RunResult:
+        """Judges every model; `step` is told the model and the check before each, `done` sees what was judged.
+
+        `loaded` sees it with its evidence, and what was found so far, while the model is still loaded.
+        """
+        self._loaded = loaded
         with ExitStack() as self._kept:
             for index, plan in enumerate(self.plans):
                 start = perf_counter()
@@ -138,29 +167,32 @@ class Run:
             for check in plan.checks:
                 if check not in LOADING_CHECKS:
                     step(plan.name, check)
-                    so_far = _put(so_far, _guarded(check, subject))
+                    made = _mutations(plan, subject, so_far) if check == MUTATIONS else _guarded(check, subject)
+                    so_far = _put(so_far, made)
                     yield so_far
             so_far = replace(so_far, checks=(*so_far.checks, *waivers(subject)), coverage=coverage(subject))
             if plan.loading is not None:
-                for loaded in self._load(read, subject, so_far, step):
-                    so_far = loaded
+                for loaded, judged in self._load(read, subject, so_far, step):
+                    so_far, subject = loaded, judged
                     yield so_far
             yield _advised(so_far, subject)
             done(subject)
 
-    def _load(self, read: _Read, subject: Subject, so_far: ModelResult, step: Step) -> Iterable[ModelResult]:
-        """The checks that need the model to be loaded."""
+    def _load(
+        self, read: _Read, subject: Subject, so_far: ModelResult, step: Step
+    ) -> Iterable[tuple[ModelResult, Subject]]:
+        """The checks that need the model to be loaded; and the subject, with what loading showed."""
         plan = read.plan
         wanted = [check for check in plan.checks if check in LOADING_CHECKS]
         with ExitStack() as running:
             try:
                 gathered = self._gathered(read, subject)
             except GateError as error:
-                yield _put_all(so_far, _not_loaded(wanted, error, plan.loading_position))
+                yield _put_all(so_far, _not_loaded(wanted, error, plan.loading_position)), subject
                 return
             if isinstance(gathered, str):
                 kept = tuple(check for check in so_far.checks if check.check not in wanted)
-                yield replace(so_far, checks=kept, notes=(*so_far.notes, f"{NOT_LOADED}: {gathered}"))
+                yield replace(so_far, checks=kept, notes=(*so_far.notes, f"{NOT_LOADED}: {gathered}")), subject
                 return
             running.callback(gathered.close)
             subject = replace(subject, evidence=gathered, loading=plan.loading or subject.loading)
@@ -173,10 +205,38 @@ class Run:
                     break
                 so_far = _put(so_far, _guarded(check, subject))
                 so_far = replace(so_far, runtime=gathered.runtime)
-                yield so_far
+                yield so_far, subject
+            else:
+                self._loaded(subject, so_far)
             gathered.close()
             so_far = replace(so_far, steps=tuple(gathered.steps))
-            yield replace(so_far, checks=(*so_far.checks, *restore_waivers(subject)))
+            yield replace(so_far, checks=(*so_far.checks, *restore_waivers(subject))), subject
+
+    @contextmanager
+    def opened(self, plan: ModelPlan) -> Iterator[Opened]:
+        """A model as it would be loaded, for other questions than whether it holds; raises `GateError`.
+
+        `NotLoadedError` where it is not loaded at all, by its manifest or for what it is.
+        """
+        from gate.runtime.ways import way_of  # noqa: PLC0415 - only where something is loaded
+
+        with ExitStack() as self._kept, ExitStack() as files:
+            if plan.problem:
+                raise plan.problem
+            kept = self._kept_by_lfs(plan, files)
+            judged = kept or Fetched(plan.path, plan.weights, self.workspace)
+            weights = files.enter_context(open_weights(judged.path, shown=plan.weights))
+            _confine(weights, judged.workspace)
+            loading, settings = plan.loading, self.settings
+            if loading is None or settings is None:
+                raise NotLoadedError(f"{plan.weights} is not loaded", "take `load: false` out of the manifest")
+            how = way_of(weights, loading, plan.groups)
+            if isinstance(how, str):
+                raise NotLoadedError(f"{plan.weights} cannot be loaded on its own", how)
+            allowed(loading, settings)
+            for file in loading.files:
+                self.workspace.confine(file)
+            yield Opened(weights, judged.path, how, loading, self._equipped(settings))
 
     def _gathered(self, read: _Read, subject: Subject) -> "Gathered | str":
         """What loads the model, or what to add to the manifest for it to be loaded."""
@@ -196,6 +256,8 @@ class Run:
         def reference() -> tuple[WeightSet, Path]:
             if subject.reference is None or not isinstance(fetched, Fetched):
                 raise GateError("there is no reference to predict with", "name one under `reference`")
+            if subject.is_locked:
+                raise GateError("a lock cannot be loaded, and so not be predicted with", "use golden outputs")
             return subject.reference, fetched.path
 
         settings = self._equipped(settings)
@@ -254,7 +316,9 @@ class Run:
                     fetched = Missing(f"{fetched.reason}; left out with it: {also}" if also else fetched.reason)
                     plan = without_reference(plan)
                 else:
-                    reference = files.enter_context(open_weights(fetched.path, shown=fetched.shown))
+                    read = fetched.weights
+                    opened = open_weights(fetched.path, shown=fetched.shown) if read is None else read
+                    reference = files.enter_context(opened)
                     _confine(reference, fetched.workspace)
             except GateError as error:
                 which = f"reference {plan.reference.shown}" if plan.reference else "reference"
@@ -309,15 +373,19 @@ def _not_loaded(
             yield CheckResult(check, outcome, "not made: the model was not loaded", position=at)
 
 
-def unusable(error: GateError, manifest: str) -> RunResult:
-    """The result of a run that never began: one error for each problem of the manifest."""
+def unusable(error: GateError, manifest: str, asked: tuple[str, str] | None = None) -> RunResult:
+    """The result of a run that never began: one error for each problem of the manifest.
+
+    `asked` is where else the trouble lies, in words, and the command that reproduces it.
+    """
+    what, command = asked or ("the manifest", f"weight-gate check {shlex.quote(manifest)}")
     problems = error.problems if isinstance(error, ManifestError) else (error,)
     findings = tuple(Finding("unusable", each.reason, hint=each.hint, position=each.position) for each in problems)
-    at = findings[0].position or Position(manifest)
-    why = "the manifest cannot be used" if isinstance(error, UsageError) else "what to judge cannot be told"
+    at = findings[0].position or (None if asked else Position(manifest))
+    why = f"{what} cannot be used" if isinstance(error, UsageError) else "what to judge cannot be told"
     check = CheckResult("manifest", Outcome.ERROR, why, findings, at)
     model = ModelResult(name=manifest, weights=manifest, checks=(check,), position=at)
-    return replace(_frame(f"weight-gate check {shlex.quote(manifest)}", manifest), models=(model,))
+    return replace(_frame(command, None if asked else manifest), models=(model,))
 
 
 def _frame(command: str, manifest: str | None, threads: int = 1) -> RunResult:
@@ -336,12 +404,16 @@ def _subject(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None,
         candidate=candidate,
         reference=reference,
         pairing=compared(plan, candidate, reference),
+        pair_again=lambda changed: compared(plan, changed, reference),
         rules=plan.rules,
         groups=plan.groups,
         digest=plan.digest,
         thresholds=plan.thresholds,
         positions=plan.positions,
         threads=threads,
+        loading=plan.loading or Loading(),
+        written=plan.written,
+        renewable=plan.reference is not None and plan.reference.renewable,
     )
 
 
@@ -366,10 +438,22 @@ def _grouped(tensors: Mapping[str, Tensor], groups: frozenset[Group]) -> dict[st
     return {name: tensor for name, tensor in tensors.items() if tensor.group in groups}
 
 
-def _guarded(check: str, subject: Subject) -> CheckResult:
+def _mutations(plan: ModelPlan, subject: Subject, so_far: ModelResult) -> CheckResult:
+    """Whether the manifest catches enough damage. What is red undamaged would catch everything: no score then."""
+    from gate.mutations.check import check_mutations  # noqa: PLC0415 - only where the policy asks for it
+
+    at = plan.positions.get("mutation_score")
+    outcome = worst(check.outcome for check in so_far.checks if check.outcome is not Outcome.NOT_RUN)
+    if outcome not in (Outcome.PASSED, Outcome.WAIVED) or plan.mutation_score is None:
+        return CheckResult(MUTATIONS, outcome, "not made: the weights are not green as they are", position=at)
+    made = [check.check for check in so_far.checks]
+    return _guarded(MUTATIONS, subject, partial(check_mutations, checks=made, at_least=plan.mutation_score, at=at))
+
+
+def _guarded(check: str, subject: Subject, judge: Check | None = None) -> CheckResult:
     """A check's result, whatever happens inside it."""
     try:
-        return timed(CHECKS[check], subject)
+        return timed(judge or CHECKS[check], subject)
     except GateError as error:
         trouble = error
     except Exception as error:  # noqa: BLE001 - a defect of ours must be red, and must not hide the other models
@@ -393,7 +477,9 @@ def _trouble(check: str, error: GateError, at: Position | None) -> CheckResult:
 
 
 def _unreadable(what: str, error: GateError, position: Position | None) -> CheckResult:
-    reason = error.reason if what in error.reason else f"{what}: {error.reason}"
+    name = what.removeprefix("reference ")  # said once
+    named = error.reason if name == what else f"reference: {error.reason}"
+    reason = named if name in error.reason else f"{what}: {error.reason}"
     finding = Finding("unreadable", reason, hint=error.hint, position=error.position or position)
     return CheckResult(READ, Outcome.ERROR, reason, (finding,), finding.position)
 

@@ -17,6 +17,7 @@ from gate.git.changes import Changes
 from gate.git.checkout import files_of
 from gate.git.members import part_of
 from gate.git.repository import Repository
+from gate.path_globs import is_within
 from gate.plan import ModelPlan
 from gate.references.git import GitReference
 from gate.results import LeftOut
@@ -24,7 +25,6 @@ from gate.workspace import Workspace
 
 _FEW = 10
 _ATTRIBUTES = b".gitattributes"
-_ANY_FOLDERS = "**"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class _Seen:
 
     def is_touched(self, plan: ModelPlan) -> bool:
         """Whether the verdict can be another one."""
-        if plan.problem is not None or self._is_reference_moved(plan) or self._is_one_gone(plan.glob):
+        if plan.problem is not None or plan.has_ended or self._is_reference_moved(plan) or self._is_one_gone(plan.glob):
             return True
         if not all(map(self.is_as_it_was, plan.inputs)):
             return True
@@ -125,7 +125,7 @@ class _Seen:
         if pattern is None or ".." in dropwhile(lambda part: part == "..", Path(glob).parts):
             return True
         parts = os.fsdecode(pattern).split("/")
-        return any(_matches(parts, os.fsdecode(path).split("/")) for path in self._gone)
+        return any(is_within(parts, os.fsdecode(path).split("/")) for path in self._gone)
 
     def _inside(self, paths: Iterable[Path]) -> Iterable[bytes]:
         for path in paths:
@@ -161,27 +161,6 @@ def _folders(path: bytes) -> Iterator[bytes]:
 
 def _is_attributes(path: bytes) -> bool:
     return path.rpartition(b"/")[2] == _ATTRIBUTES
-
-
-def _matches(pattern: Sequence[str], path: Iterable[str]) -> bool:
-    """Whether a glob, as `Workspace.expand` has it, matches a path or a folder that it lies in."""
-    at = _reached(pattern, {0})
-    for part in path:
-        going_on = {i for i in at if i < len(pattern) and pattern[i] == _ANY_FOLDERS}
-        stepped = {i + 1 for i in at - going_on if i < len(pattern) and fnmatchcase(part, pattern[i])}
-        at = _reached(pattern, going_on | stepped)
-        if len(pattern) in at:
-            return True
-    return False
-
-
-def _reached(pattern: Sequence[str], at: set[int]) -> set[int]:
-    """Where in a glob one is, `**` standing for no folder too."""
-    found = set(at)
-    for i, part in enumerate(pattern):
-        if i in found and part == _ANY_FOLDERS:
-            found.add(i + 1)
-    return found
 
 
 def _left(plan: ModelPlan, reason: str, untouched: bool = False) -> LeftOut:

@@ -23,6 +23,12 @@ def standard_error() -> TextIO:
     return cast("TextIO", _Stderr(sys.stderr))
 
 
+def standard_input() -> TextIO | None:
+    """Stdin where somebody can answer there: a terminal; else None."""
+    stream = sys.stdin
+    return stream if stream is not None and not stream.closed and stream.isatty() else None
+
+
 class _Stream:
     """Everything of `stream` that is not said otherwise; `None` is a stream that was closed before we began."""
 

@@ -1,15 +1,13 @@
 """Where a manifest's paths lie: relative to the manifest, inside its repository or a folder named with `--root`."""
 
 import os
-import re
 from collections.abc import Iterable
 from glob import glob
 from pathlib import Path
 
+from gate.checkpoint_names import PART
 from gate.errors import UnreadableError, UsageError
 from gate.position import Position
-
-_PART_OF_CHECKPOINT = re.compile(r"(.*)\.(?:index|meta|data-\d{5,}-of-\d{5,})", re.DOTALL)
 
 
 class Workspace:
@@ -25,7 +23,14 @@ class Workspace:
 
     @classmethod
     def of_manifest(cls, manifest: Path, extra: Iterable[Path] = ()) -> "Workspace":
-        """The manifest's folder, inside the repository around it; without a repository, the folder alone."""
+        """The manifest's folder, inside the repository around it; without a repository, the folder alone.
+
+        Raises `UsageError` for a folder of `extra` that is none.
+        """
+        extra = tuple(extra)
+        for root in extra:
+            if not root.is_dir():
+                raise UsageError(f"--root {root} is no folder", "name a folder that is there, or leave it out")
         base = _absolute(manifest).parent
         repository = next((folder for folder in (base, *base.parents) if os.path.lexists(folder / ".git")), base)
         return cls(base, (repository, *extra))
@@ -74,7 +79,7 @@ class Workspace:
 
     def _whole(self, name: str) -> str:
         """A checkpoint's files are one model: its prefix, or its index where the prefix is empty."""
-        part = _PART_OF_CHECKPOINT.fullmatch(name)
+        part = PART.fullmatch(name)
         if part is None or not (self.base / f"{part[1]}.index").is_file():
             return name
         return part[1] if not part[1].endswith(("/", "\\")) and part[1] else f"{part[1]}.index"

@@ -126,6 +126,7 @@ def test_without_the_root_it_is_said(repository: Path, tmp_path: Path, side: str
     WRITERS["npz"](tmp_path / "there.npz", example(2))
     symlinked((tmp_path / "there.npz").read_bytes(), repository / "models" / "there.npz", tmp_path / "cache")
     entry = {"weights": "models/here.npz", "reference": "models/here.npz", "load": False, side: "models/there.npz"}
+    (tmp_path / "other").mkdir()
     for options in ((), ("--root", tmp_path / "other")):
         code, model, _ = check(repository, entry, *options)
         assert code == 4
@@ -256,3 +257,16 @@ def test_a_hub_cache_is_loaded_from(repository: Path, tmp_path: Path, saved: Pat
     old = in_hub(saved / "old", tmp_path / "cache", "old")
     (repository / "models" / "new").symlink_to(in_hub(saved / "new", tmp_path / "cache", "new"))
     assert_loaded(repository, tmp_path / "cache", [entry(file, "models/new", old) for file in FILES])
+
+
+@pytest.mark.parametrize("command", ["check", "validate", "explain"])
+@pytest.mark.parametrize("kind", ["nothing", "a file"])
+def test_a_root_that_is_no_folder_is_a_usage_error(tmp_path: Path, command: str, kind: str) -> None:
+    """Misspelt, it would allow nothing, and say nothing."""
+    (tmp_path / "weight-gate.yml").write_text("version: 1\nmodels:\n  - weights: a.npz\n")
+    if kind == "a file":
+        (tmp_path / "cahce").touch()
+    words = ["a"] if command == "explain" else []
+    found = run_gate(command, *words, "--root", "cahce", cwd=tmp_path)
+    assert found.returncode == 2
+    assert found.stderr == "--root cahce is no folder: name a folder that is there, or leave it out\n"

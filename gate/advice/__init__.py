@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from gate.advice import approval, tolerance
 from gate.checks.interface import Subject
 from gate.results import ModelResult, Suggestion
 
 Adviser = Callable[[Subject, ModelResult], Iterable[Suggestion]]
 
 # In the order of reports.
-ADVISERS: tuple[Adviser, ...] = ()
+ADVISERS: tuple[Adviser, ...] = (tolerance.advise, approval.advise)
 
 
 def suggestions(subject: Subject, judged: ModelResult) -> Iterator[Suggestion]:

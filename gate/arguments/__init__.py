@@ -6,7 +6,20 @@ A module has `SUMMARY`, the line in the list of commands, `EXAMPLES`, command li
 import argparse
 from typing import Protocol
 
-from gate.arguments import check, diff, listing, validate
+from gate.arguments import (
+    action,
+    calibrate,
+    check,
+    completion,
+    diff,
+    explain,
+    init,
+    listing,
+    mutate,
+    schema,
+    update,
+    validate,
+)
 
 
 class Arguments(Protocol):
@@ -19,10 +32,28 @@ class Arguments(Protocol):
         """Adds what the command takes."""
 
 
-# In the order of `weight-gate --help`.
 COMMANDS: dict[str, Arguments] = {
+    "init": init,
     "check": check,
     "diff": diff,
     "list": listing,
+    "explain": explain,
     "validate": validate,
+    "update": update,
+    "calibrate": calibrate,
+    "mutate": mutate,
+    "schema": schema,
+    "completion": completion,
+    "action": action,
+}
+
+# By what one wants; as `weight-gate --help` shows them.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "begin": ("init",),
+    "judge": ("check", "diff"),
+    "understand": ("list", "explain", "validate"),
+    "approve a change": ("update",),
+    "choose tolerances": ("calibrate",),
+    "trust the manifest": ("mutate",),
+    "machinery": ("schema", "completion", "action"),
 }

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from gate.arguments.shared import add_cache, add_common, add_loading, add_manifest, add_models, add_root
+from gate.arguments.shared import add_base, add_cache, add_common, add_loading, add_manifest, add_models, add_root
 
 REPORTS = "weight-gate-reports"
 
@@ -12,7 +12,10 @@ EXAMPLES = """\
   weight-gate check                                judge what weight-gate.yml names
   weight-gate check --model classifier             only one of its models
   weight-gate check --changed-since origin/main    only models that this branch can have touched
+  weight-gate check --base origin/main             and say what this branch makes the gate let through
   weight-gate check --allow-code                   run the Python functions that the manifest names
+  weight-gate check --require-sandbox              an error where loading cannot be confined wholly
+  weight-gate check --no-reports models/gate.yml   another manifest, and nothing but the console
 """
 
 
@@ -62,5 +65,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="REF",
         help="judge only models that something since a commit can have touched; a branch means where HEAD left it",
     )
+    add_base(parser)
     add_loading(parser)
     add_common(parser)

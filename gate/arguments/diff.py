@@ -8,9 +8,10 @@ from gate.arguments.shared import add_common
 
 SUMMARY = "compare two weight files, tensor by tensor"
 EXAMPLES = """\
-  weight-gate diff golden.keras new.keras                   by the published tolerance of each dtype
-  weight-gate diff golden.keras new.weights.h5 --identical  bit for bit, whatever the format
-  weight-gate diff old.keras new.keras --rtol 1e-3 --atol 0
+  weight-gate diff golden.keras new.keras                    by the published tolerance of each dtype
+  weight-gate diff golden.keras new.weights.h5 --identical   bit for bit, whatever the format
+  weight-gate diff old.keras new.keras --rtol 1e-3 --atol 0  by a tolerance of one's own
+  weight-gate diff old.keras new.keras --group optimizer     the optimizer's state too
 """
 
 

@@ -39,3 +39,38 @@ def threads(text: str) -> int:
     if not 1 <= value <= 1024:
         raise argparse.ArgumentTypeError("between 1 and 1024 threads")
     return value
+
+
+def whole_number(text: str) -> int:
+    """A seed."""
+    if not text.isdecimal() or len(text) > 18:
+        raise argparse.ArgumentTypeError("a whole number of up to 18 digits")
+    return int(text)
+
+
+def at_least_one(text: str) -> int:
+    value = int(text) if text.isdecimal() and len(text) < 8 else 0
+    if not 1 <= value <= 1_000_000:
+        raise argparse.ArgumentTypeError("a whole number between 1 and 1,000,000")
+    return value
+
+
+def share_of_one(text: str) -> float:
+    value = _number(text, "a share, like 0.95")
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("a share between 0 and 1")
+    return value
+
+
+def repeats(text: str) -> int:
+    value = int(text) if text.isdecimal() and len(text) < 8 else 0
+    if not 1 <= value <= 1000:
+        raise argparse.ArgumentTypeError("a whole number between 1 and 1,000")
+    return value
+
+
+def margin(text: str) -> float:
+    value = _number(text, "a number, like 10")
+    if not 1 <= value <= 1_000_000:
+        raise argparse.ArgumentTypeError("a number between 1 and 1,000,000: less would not cover what was measured")
+    return value

@@ -9,7 +9,7 @@ SUMMARY = "list the tensors of a weight file"
 EXAMPLES = """\
   weight-gate list model.keras                         names, as the rules of a manifest match them
   weight-gate list model.keras --against golden.keras  which tensor is compared with which, and why
-  weight-gate list saved_model/ --json
+  weight-gate list saved_model/ --json                 a folder, as JSON
 """
 
 

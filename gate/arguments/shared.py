@@ -25,6 +25,15 @@ def add_root(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_base(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--base",
+        metavar="REF",
+        help="say what the manifest lets through that REF's does not; a branch means where HEAD left it (default: in a"
+        " pull request and a merge queue, the branch that is merged into)",
+    )
+
+
 def add_cache(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache",

@@ -2,12 +2,13 @@
 
 import argparse
 
-from gate.arguments.shared import MANIFEST, add_root
+from gate.arguments.shared import MANIFEST, add_base, add_root
 
 SUMMARY = "check manifests without reading any weights"
 EXAMPLES = """\
   weight-gate validate                      weight-gate.yml of this folder
-  weight-gate validate models/*.yml
+  weight-gate validate models/*.yml         several manifests: all that is wrong with each
+  weight-gate validate --base origin/main   and say what this branch makes the gate let through
 """
 
 
@@ -17,3 +18,4 @@ def add(parser: argparse.ArgumentParser) -> None:
         "manifests", metavar="MANIFEST", nargs="*", default=[MANIFEST], help=f"the manifests (default: {MANIFEST})"
     )
     add_root(parser)
+    add_base(parser)

@@ -1,6 +1,7 @@
 """The seam of all checks: what one may look at (`Subject`), and how what it found becomes a result."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
@@ -10,14 +11,20 @@ from gate.checks.evidence import Evidence
 from gate.errors import GateError, UnreadableError
 from gate.position import Position
 from gate.results import CheckResult, Finding, Outcome
-from gate.tensors.compare import Criterion
+from gate.tensors.compare import Criterion, Measurement
 from gate.tensors.diagnose import Diagnosis, Library
 from gate.tensors.dtypes import dtype_name, is_number, is_real
+from gate.tensors.moments import Moved, moved
 from gate.tensors.pairing import Pairing
 from gate.tensors.rules import Expect, Expectation, Rules
 from gate.tensors.survey import Job, Measured, measure, verify
 from gate.tensors.tolerance import Tolerance, published_tolerance
 from gate.tensors.weightset import Group, Tensor, WeightSet
+from gate.written import Written
+
+
+def _unpaired(candidate: WeightSet) -> Pairing:
+    return Pairing(candidate.tensors, {})
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,12 @@ class Subject:
     """What is asked of the loaded model."""
     evidence: Evidence | None = None
     """What loading shows; None where the file is not loaded."""
+    written: Written | None = None
+    """Where the model stands in a manifest, if it does."""
+    pair_again: Callable[[WeightSet], Pairing] = field(default=_unpaired, repr=False)
+    """Pairs another state of the candidate with the same reference, by the same rules."""
+    renewable: bool = False
+    """Whether the reference is a file that an approval can write."""
 
     @property
     def loaded(self) -> Evidence:
@@ -48,6 +61,11 @@ class Subject:
         if self.evidence is None:
             raise GateError("the file was not loaded", "report this as a defect of weight-gate")
         return self.evidence
+
+    @cached_property
+    def is_locked(self) -> bool:
+        """Whether the reference is a lock, which has digests and statistics and no values."""
+        return self.reference is not None and any(tensor.locked is not None for tensor in self.reference)
 
     @cached_property
     def expectations(self) -> Mapping[str, Expectation]:
@@ -73,6 +91,20 @@ class Subject:
     def measurements(self) -> Mapping[str, Measured]:
         """Every judged tensor measured: against the reference where comparable, else for NaN and infinities only."""
         return measure((self._job(name) for name in self.judged), self.threads)
+
+    @cached_property
+    def moved(self) -> Mapping[str, Moved | UnreadableError]:
+        """How the compared tensors that are not the lock's came to differ, as far as statistics tell."""
+        found = ((name, self.measurements[name]) for name in self.judged if name in self.compared)
+        names = [name for name, each in found if isinstance(each, Measurement) and each.digest]
+        with ThreadPoolExecutor(max_workers=max(1, self.threads)) as pool:
+            return dict(zip(names, pool.map(self._moved, names), strict=True))
+
+    def _moved(self, name: str) -> Moved | UnreadableError:
+        try:
+            return moved(self.pairing.candidate[name], self.pairing.reference[name], self.criterion(name).tolerance)
+        except UnreadableError as error:
+            return error
 
     @cached_property
     def damaged(self) -> Mapping[str, UnreadableError]:

@@ -44,6 +44,12 @@ def check_predictions(subject: Subject) -> CheckResult:
     return result("predictions", "; ".join(told), findings, samples, at)
 
 
+def compared_outputs(subject: Subject, index: int) -> tuple[Tolerance, list[tuple[str, Array, Array]]]:
+    """What an entry of `predictions` compares, and by which tolerance: each output's name, values, expected values."""
+    entry = _Entry(subject, index, subject.loading.predictions[index])
+    return entry.tolerance, entry.paired(entry.evidence.expected(index))
+
+
 def _counted(outputs: Iterable[str]) -> bool:
     """Whether outputs have no names of their own: a SavedModel calls them by their places, in the model's order."""
     return all(re.fullmatch(r"output_\d+", name) for name in outputs)
@@ -112,7 +118,7 @@ class _Entry:
                 "give it inputs in a file, under `inputs`",
                 self.asked.position("expected"),
             )
-        for name, actual, wanted in self._paired(self.evidence.expected(self.index)):
+        for name, actual, wanted in self.paired(self.evidence.expected(self.index)):
             for is_asked, step in steps:
                 if is_asked:
                     self._attempt(partial(step, name, actual, wanted))
@@ -125,7 +131,7 @@ class _Entry:
         arrays = [each for each in self.actual.arrays.values() if each.ndim and len(each) > 1]
         return not arrays or any(bool((each != each[:1]).any()) for each in arrays)
 
-    def _paired(self, expected: Outputs) -> list[tuple[str, Array, Array]]:
+    def paired(self, expected: Outputs) -> list[tuple[str, Array, Array]]:
         """Outputs and what they should be, by name; one alone needs none."""
         ours, theirs = self.actual.arrays, expected.arrays
         if self.asked.outputs:  # golden outputs may have more

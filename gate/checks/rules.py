@@ -1,6 +1,10 @@
-"""Does every rule say something about this file? A rule that matches nothing guards nothing."""
+"""Does every rule say something about this file, and has no waiver ended? One that matches nothing guards nothing."""
+
+from collections.abc import Iterator
+from datetime import date
 
 from gate.checks.interface import Subject
+from gate.position import Position
 from gate.results import CheckResult, Finding, Outcome
 from gate.tensors.rules import Expect, Rule
 from gate.tensors.weightset import Group
@@ -8,24 +12,19 @@ from gate.wording import counted
 
 
 def check_rules(subject: Subject) -> CheckResult:
-    """An error for every rule that matches no tensor of the compared groups; expired waivers are said."""
+    """An error for every rule that matches no tensor of the compared groups; a failure for every waiver that ended."""
     idle = subject.rules.idle(subject.pairing.names)
     findings = [_idle(rule, subject) for rule in idle]
     findings += [_overruled(rule) for rule in subject.rules.active if rule not in idle and _is_overruled(rule, subject)]
     findings += [_idle_group(group, subject) for group in sorted(subject.groups) if not _holds(group, subject)]
+    ended = list(_ended(subject))
     count = len(subject.rules.all)
-    fine = ", matching at least one tensor" if count == 1 else ", each matching at least one tensor"
+    fine = ", matching at least one tensor" if count == 1 else ", each matching at least one tensor" if count else ""
     summary = counted(count, "rule") + (f"; {len(findings)} without effect" if findings else fine)
-    for rule in subject.rules.expired:
-        if rule not in idle:
-            summary += f"; the rule for {rule.match} ended after {rule.until} and no longer holds"
-    return CheckResult(
-        "rules",
-        Outcome.ERROR if findings else Outcome.PASSED,
-        summary,
-        tuple(findings),
-        subject.positions.get("weights"),
-    )
+    if ended:
+        summary += f"; {counted(len(ended), 'waiver')} past the day in `until`"
+    outcome = Outcome.ERROR if findings else Outcome.FAILED if ended else Outcome.PASSED
+    return CheckResult("rules", outcome, summary, (*findings, *ended), subject.positions.get("weights"))
 
 
 def waivers(subject: Subject) -> tuple[CheckResult, ...]:
@@ -44,6 +43,24 @@ def waivers(subject: Subject) -> tuple[CheckResult, ...]:
             position=rule.position,
         )
         for rule, count in taken.items()
+    )
+
+
+def _ended(subject: Subject) -> Iterator[Finding]:
+    """The waivers whose day has passed, of tensors and of restoring: they hold no longer, and have to go."""
+    for rule in subject.rules.expired:
+        yield _past(f"the rule for {rule.match}", rule.until, rule.position)
+    for each in subject.loading.waivers:
+        if each.expired(subject.rules.today):
+            yield _past(f"the waiver for {each.match} in `restore`", each.until, each.position)
+
+
+def _past(what: str, until: date | None, at: Position | None) -> Finding:
+    return Finding(
+        "expired-waiver",
+        f"{what} ended after {until} and no longer holds",
+        hint="remove it, where what it waived is settled; else give it a later `until`, which the pull request shows",
+        position=at,
     )
 
 

@@ -8,8 +8,9 @@ from gate.checks.interface import UNCHECKABLE, Subject, result, unreadable
 from gate.checks.wording import distance, number
 from gate.errors import UnreadableError
 from gate.results import CheckResult, Finding
+from gate.tensors.locked import LOCKED_STATISTICS
 from gate.tensors.rules import StatisticBound
-from gate.tensors.statistics import Statistics, statistics
+from gate.tensors.statistics import Statistics, locked_statistics, statistics
 from gate.tensors.tolerance import Tolerance, published_tolerance
 from gate.tensors.weightset import Tensor
 from gate.wording import counted
@@ -31,6 +32,7 @@ def check_statistics(subject: Subject) -> CheckResult:
                 position=subject.positions.get("statistics"),
             )
         )
+    findings += [_unlocked(subject, statistic) for statistic in subject.thresholds if not _is_held(subject, statistic)]
     asked = ", ".join(subject.thresholds) or "the bounds in the manifest"
     summary = f"{asked} of {counted(len(names), 'tensor')}"
     if tensors := {finding.tensor for finding in findings if finding.tensor is not None}:
@@ -46,13 +48,31 @@ def _judge(subject: Subject, name: str) -> Iterator[Finding]:
         if subject.expectations[name].statistics:
             yield from _judge_bounds(subject, name, tensor, actual)
         if subject.shares_statistics(name):
-            expected = statistics(subject.pairing.reference[name].read())
+            expected = _expected(subject.pairing.reference[name])
             yield from _judge_thresholds(subject, name, actual, expected)
     except UnreadableError as error:
         yield unreadable(name, error, subject.position(name, fallback="statistics"))
     except TypeError as error:
         first = next(iter(subject.expectations[name].statistics))
         yield Finding(UNCHECKABLE, str(error), tensor=name, position=subject.position(name, first))
+
+
+def _expected(tensor: Tensor) -> Statistics:
+    return locked_statistics(tensor.locked) if tensor.locked is not None else statistics(tensor.read())
+
+
+def _is_held(subject: Subject, statistic: str) -> bool:
+    """Whether the reference tells it: a lock has few."""
+    return not subject.is_locked or statistic in LOCKED_STATISTICS
+
+
+def _unlocked(subject: Subject, statistic: str) -> Finding:
+    return Finding(
+        UNCHECKABLE,
+        f"{statistic} cannot be compared: a lock does not hold it",
+        hint=f"remove `{statistic}` from `statistics`, or use a file, or one from git, as the reference",
+        position=subject.positions.get("statistics"),
+    )
 
 
 def _judge_bounds(subject: Subject, name: str, tensor: Tensor, actual: Statistics) -> Iterator[Finding]:
@@ -88,6 +108,8 @@ def _out_of_bound(value: float, bound: StatisticBound, default: Tolerance) -> st
 
 def _judge_thresholds(subject: Subject, name: str, actual: Statistics, expected: Statistics) -> Iterator[Finding]:
     for statistic, threshold in subject.thresholds.items():
+        if not _is_held(subject, statistic):
+            continue
         a, e = actual[statistic], expected[statistic]
         if a is None and e is None:  # neither has it: both empty, or both constant
             continue

@@ -1,18 +1,22 @@
 """Same names, shapes and dtypes, both ways, before any value is looked at."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from gate.checks.interface import UNCHECKABLE, Subject, result, unreadable
+from gate.checks.renamed import Renamed, renamed_layers
 from gate.checks.wording import kind_of
 from gate.errors import UnreadableError
 from gate.results import CheckResult, Finding
 from gate.tensors.diagnose import Diagnosis, explain_missing, explain_shape
+from gate.tensors.diagnose_locked import explain_locked_missing
 from gate.tensors.dtypes import dtype_name
 from gate.tensors.pairing import Uncertain, names_in
 from gate.tensors.rules import Expect
 from gate.wording import counted
 
+_MISSING, _UNEXPECTED = "missing-tensor", "unexpected-tensor"
 MOST_CANDIDATES = 5
 """How many candidates a message names."""
 
@@ -28,7 +32,9 @@ def check_structure(subject: Subject) -> CheckResult:
     asked = set(names)
     uncertain = [each for each in subject.pairing.uncertain if each.reference in asked]
     doubtful = names_in(uncertain)
-    findings = [finding for name in names if name not in doubtful for finding in _judge(subject, name)]
+    moved: dict[str, tuple[str, ...]] = {}
+    findings = [finding for name in names if name not in doubtful for finding in _judge(subject, name, moved)]
+    findings = _of_renamed_layers(findings, renamed_layers(subject, moved))
     findings += [_doubtful(subject, each) for each in uncertain]
     if findings:
         summary += f": {counted(len({finding.tensor for finding in findings}), 'tensor')} not as expected"
@@ -53,15 +59,26 @@ def _states_kind(subject: Subject, name: str) -> bool:
     return expectation.shape is not None or expectation.dtype is not None
 
 
-def _judge(subject: Subject, name: str) -> Iterator[Finding]:
+def _of_renamed_layers(findings: Iterable[Finding], renamed: Iterable[Renamed]) -> list[Finding]:
+    """With one hint for all that a `names` rule for a layer would settle."""
+    rules = {name: each.rule for each in renamed for name in each.missing | each.surplus}
+    return [
+        replace(each, hint=f"if the layer was renamed, say so: `{rules[each.tensor]}`")
+        if each.tensor in rules and each.kind in (_MISSING, _UNEXPECTED)
+        else each
+        for each in findings
+    ]
+
+
+def _judge(subject: Subject, name: str, moved: dict[str, tuple[str, ...]]) -> Iterator[Finding]:
     if name not in subject.pairing.candidate:
-        yield from _judge_missing(subject, name)
+        yield from _judge_missing(subject, name, moved)
         return
     findings = [*_judge_presence(subject, name), *_judge_shape(subject, name), *_judge_dtype(subject, name)]
     yield from findings or _judge_comparable(subject, name)
 
 
-def _judge_missing(subject: Subject, name: str) -> Iterator[Finding]:
+def _judge_missing(subject: Subject, name: str, moved: dict[str, tuple[str, ...]]) -> Iterator[Finding]:
     expect = subject.expectations[name].expect
     position = subject.position(name, "expect")
     missing = subject.pairing.reference[name]
@@ -79,11 +96,16 @@ def _judge_missing(subject: Subject, name: str) -> Iterator[Finding]:
     found: Diagnosis | None = None
     try:
         criterion, surplus = subject.criterion(name), subject.surplus_library
-        found = subject.diagnose(lambda: explain_missing(name, missing, criterion, surplus))
+        if missing.locked is not None:
+            found = subject.diagnose(lambda: explain_locked_missing(name, missing, surplus))
+        else:
+            found = subject.diagnose(lambda: explain_missing(name, missing, criterion, surplus))
     except UnreadableError as error:
         yield unreadable(name, error, position)
+    if found is not None:
+        moved[name] = found.names
     yield Finding(
-        "missing-tensor",
+        _MISSING,
         f"missing: the reference has it ({kind_of(missing)}), the file does not",
         tensor=name,
         details=(found.text,) if found else (),
@@ -120,7 +142,7 @@ def _judge_presence(subject: Subject, name: str) -> Iterator[Finding]:
         )
     elif expect != Expect.NEW and not known and subject.reference is not None:
         yield Finding(
-            "unexpected-tensor",
+            _UNEXPECTED,
             f"unexpected: the file has it ({kind_of(tensor)}), the reference does not",
             tensor=name,
             hint="if it was added on purpose, add a rule with `expect: new`",
@@ -162,7 +184,8 @@ def _judge_shape(subject: Subject, name: str) -> Iterator[Finding]:
     position = subject.position(name, "expect")
     found: Diagnosis | None = None
     try:
-        found = subject.diagnose(lambda: explain_shape(actual, expected, subject.criterion(name)))
+        if expected.locked is None:
+            found = subject.diagnose(lambda: explain_shape(actual, expected, subject.criterion(name)))
     except UnreadableError as error:
         yield unreadable(name, error, position)
     yield Finding(

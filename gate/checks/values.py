@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from gate.checks.inline import inline_array
 from gate.checks.interface import COMPARED, Subject, result, unreadable
+from gate.checks.locked import judge_locked
 from gate.checks.wording import distance, number, place, rounded_up, share
 from gate.errors import UnreadableError
 from gate.position import Position
@@ -12,6 +13,7 @@ from gate.results import CheckResult, Coverage, Finding
 from gate.tensors.compare import Criterion, Measurement, Mismatch, compare
 from gate.tensors.diagnose import Diagnosis, explain_value
 from gate.tensors.dtypes import is_floating
+from gate.tensors.moments import Moved
 from gate.tensors.rules import Expect, Expectation
 from gate.tensors.weightset import Tensor
 from gate.wording import counted
@@ -76,7 +78,8 @@ def _identical(subject: Subject, name: str) -> bool:
     found = subject.measurements[name]
     if name not in subject.compared or not isinstance(found, Measurement) or not found.identical:
         return False
-    return subject.pairing.candidate[name].dtype == subject.pairing.reference[name].dtype
+    expected = subject.pairing.reference[name]
+    return expected.locked is not None or subject.pairing.candidate[name].dtype == expected.dtype
 
 
 def _summary(subject: Subject, covered: Coverage, findings: list[Finding]) -> str:
@@ -100,7 +103,10 @@ def _summary(subject: Subject, covered: Coverage, findings: list[Finding]) -> st
 def _changed_as_told(subject: Subject, name: str) -> bool:
     found = subject.measurements[name]
     told = subject.expectations[name].expect == Expect.CHANGED
-    return told and isinstance(found, Measurement) and bool(found.violating)
+    if not told or not isinstance(found, Measurement):
+        return False
+    how = subject.moved.get(name)
+    return bool(found.violating) if how is None else isinstance(how, Moved) and how.is_proved
 
 
 def _became_another(subject: Subject, name: str) -> bool:
@@ -130,7 +136,9 @@ def _judge(subject: Subject, name: str) -> Iterator[Finding]:
         return
     expectation = subject.expectations[name]
     if name in subject.compared:
-        if expectation.expect == Expect.CHANGED:
+        if found.digest:
+            yield from judge_locked(subject, name, found)
+        elif expectation.expect == Expect.CHANGED:
             yield from _judge_changed(subject, name, found)
         elif found.violating:
             yield _mismatch(subject, name, found)

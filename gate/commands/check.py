@@ -9,6 +9,7 @@ from typing import TextIO
 from gate.action import Runner, is_pull_request_target, refuse_pull_request_target
 from gate.commands.commenting import comment_on
 from gate.commands.job import job_of, run_of
+from gate.commands.loosened import Watch
 from gate.commands.strayed import strayed
 from gate.errors import GateError, Interrupted, ReportError, UsageError
 from gate.reports.annotations import write_annotations
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
         planned = job_of(options, host)
         also = [options.requirements] if options.requirements else []
         _refuse_paths_in_use(paths, [*planned.inputs, *also], path)
-        job = run_of(planned, options, host)
+        job, watch = run_of(planned, options, host), Watch(planned, options, host)
     except (_PathInUseError, _EventError) as error:
         report_unusable(error, str(path), _report_files(options, host, {}))
         raise
@@ -46,28 +47,30 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
         raise
 
     def report() -> None:
-        result = job.result
+        result = watch.added(job.result)
         write_console(result, out, color=options.color, reports={kind: str(at) for kind, at in paths.items()})
         if options.annotations == "always" or (options.annotations == "auto" and host.present):
             write_annotations(result, out)
         files.write(result)
 
-    files.write(job.result)
+    files.write(watch.added(job.result))
     try:
         with Progress(err) as progress:
-            job.execute(progress.step)
+            job.execute(progress.step, watch.see)
+        watch.judge()
     except Interrupted:
         report()
         raise
     report()
-    comment_on(job.result, options, host, out, err)
-    return job.result.exit_code
+    result = watch.added(job.result)
+    comment_on(result, options, host, out, err)
+    return result.exit_code
 
 
-def report_unusable(error: GateError, manifest: str, files: ReportFiles) -> None:
+def report_unusable(error: GateError, manifest: str, files: ReportFiles, asked: tuple[str, str] | None = None) -> None:
     """Red reports in the place of an earlier run's; what cannot be written does not hide the error itself."""
     with suppress(ReportError):
-        files.write(unusable(error, manifest))
+        files.write(unusable(error, manifest, asked))
 
 
 def _report_paths(options: argparse.Namespace) -> dict[str, Path]:

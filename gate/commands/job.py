@@ -80,6 +80,8 @@ def _selected(options: argparse.Namespace) -> Iterator[str]:
         yield from ("--model", name)
     if getattr(options, "changed_since", None) is not None:
         yield from ("--changed-since", options.changed_since)
+    if getattr(options, "base", None) is not None:
+        yield from ("--base", options.base)
 
 
 def _selection(

@@ -24,6 +24,7 @@ from gate.formats.tensorflow.checkpoint import Checkpoint
 from gate.formats.tensorflow.find import INDEX, SAVED_MODEL, checkpoint_index
 from gate.formats.tensorflow.saved_model import SavedModelReader
 from gate.formats.text import printable, quoted
+from gate.tensors.locked import LOCK_MARK
 from gate.tensors.weightset import WeightSet
 
 __all__ = ["READERS", "Limits", "Reader", "Source", "open_weights"]
@@ -95,6 +96,11 @@ def _unknown(source: Source) -> UnreadableError:
     readable = ", ".join(reader.title for reader in READERS.values())
     if head.startswith(numpy_array.MAGIC):
         return _single_array(source)
+    if head.startswith(LOCK_MARK.encode()):
+        return UnreadableError(
+            f"{shown} is a lock of weight-gate, which holds no values",
+            "name it under `reference: {lock: …}`, and the weight file under `weights`",
+        )
     if source.path.name.endswith(INDEX):
         return UnreadableError(
             f"{shown} is called as the index of a TensorFlow checkpoint is, and does not end as one",

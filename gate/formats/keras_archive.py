@@ -4,7 +4,7 @@ The weights member is stored, so it is mapped where it lies; a deflated one is s
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gate.errors import UnreadableError
 from gate.formats.hdf5.tree import Folder
@@ -49,6 +49,7 @@ class KerasArchive(Reader):
         weights = weight_set(self.key, source.shown, list(_files(source)), config, source.limits, source.close, notes)
         weights.checksums = members.checksums()
         weights.alone = True
+        weights.made_with = lambda: _versions(source)
         return weights
 
 
@@ -70,6 +71,16 @@ def _config(source: Source) -> LayerConfig | None:
     limit = source.limits.max_config_bytes
     value = parsed(source.members.read(CONFIG, limit), f"{source.shown}: {CONFIG}", limit, duplicates=True)
     return layer_config(value)
+
+
+def _versions(source: Source) -> Mapping[str, str]:
+    """The version of Keras that saved the model, as its metadata has it."""
+    if METADATA not in source.members:
+        return {}
+    limit = source.limits.max_config_bytes
+    said = parsed(source.members.read(METADATA, limit), f"{source.shown}: {METADATA}", limit, duplicates=True)
+    version = said.get("keras_version") if isinstance(said, dict) else None
+    return {"keras": version} if isinstance(version, str) else {}
 
 
 def _files(source: Source) -> Iterable[Folder]:

@@ -5,7 +5,7 @@ and weights is the file's own. Lists too long for one attribute go on as `weight
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gate.errors import UnreadableError
@@ -54,7 +54,18 @@ class KerasLegacy(Reader):
                 index=found.index,
             )
         alone = text_of(source.hdf5.attribute("model_config")) is not None
-        return WeightSet(source.shown, self.key, tensors, tuple(reading.notes), source.close, alone=alone)
+        weights = WeightSet(source.shown, self.key, tensors, tuple(reading.notes), source.close, alone=alone)
+        weights.made_with = lambda: _versions(source.hdf5)
+        return weights
+
+
+def _versions(root: Folder) -> Mapping[str, str]:
+    """The version of Keras that wrote the file, which of a whole model stands beside its weights or above them."""
+    for folder in (root, root.folder(MODEL)):
+        version = text_of(folder.attribute("keras_version")) if folder is not None else None
+        if version is not None:
+            return {"keras": version}
+    return {}
 
 
 @dataclass(frozen=True)

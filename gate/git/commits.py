@@ -6,6 +6,7 @@ A branch means the commit at which HEAD left it. A tag, a commit, `HEAD~1` mean 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 
 from gate.action import Event
@@ -22,6 +23,8 @@ _LOCAL, _REMOTE, _TAG = "refs/heads/", "refs/remotes/", "refs/tags/"
 _OF_PULLS = ("pull_request", "pull_request_target")
 _SELF = ("HEAD", "@")
 _FEW = 5
+_MOST_REFS, _LONGEST_REF = 2000, 200
+"""Of what is looked through for a name that is near."""
 
 
 class FirstCommitError(GateError):
@@ -260,8 +263,19 @@ class Commits:
         branch = short.removeprefix("origin/")
         # Of a clone of one branch, `git fetch origin main` alone makes no origin/main.
         what = f"{branch}:refs/remotes/origin/{branch}" if short != branch else branch
+        near = self._near(ref[:_LONGEST_REF])
+        spelt = f"did you mean {near}? Else" if near else "see that it is spelt right, and"
         return GateError(
             f"there is no branch, tag or commit {ref} in this clone",
-            f"see that it is spelt right, and fetch it: give actions/checkout `fetch-depth: 0`, or run "
-            f"`git fetch origin {what}`",
+            f"{spelt} fetch it: give actions/checkout `fetch-depth: 0`, or run `git fetch origin {what}`",
         )
+
+    def _near(self, ref: str) -> str:
+        """A branch or tag of this clone that is called nearly so, as one writes it; empty where there is none."""
+        form = ("--format=%(refname:short)", f"--count={_MOST_REFS}")
+        names = (self.repository.ask("for-each-ref", *form, "refs/heads", "refs/remotes", "refs/tags") or "").split()
+        by_end = {name.rpartition("/")[2]: name for name in reversed(names)}
+        for known in ({name: name for name in names}, by_end):
+            if near := get_close_matches(ref, known, n=1):
+                return known[near[0]]
+        return ""

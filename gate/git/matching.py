@@ -3,16 +3,15 @@
 import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 
 from gate.errors import UnsafeFileError
 from gate.git.members import whole
 from gate.git.objects import FOLDER, SUBMODULE, Entry
 from gate.git.trees import Tree
+from gate.path_globs import ANY_FOLDERS, is_glob, is_part_matched
 
 _MOST = 200_000
 """Entries that are looked at: a few small trees can hold each other a thousand million times."""
-_ANY_DEPTH = "**"
 _SAVED_MODEL = b"saved_model.pb"
 _STATE = b"checkpoint"
 
@@ -39,7 +38,7 @@ class _Matching:
             return
         self._count(listed)
         first, rest = parts[0], parts[1:]
-        if first == _ANY_DEPTH:
+        if first == ANY_FOLDERS:
             for folder in self._folders(at):
                 if rest:
                     yield from self.all(folder, rest)
@@ -47,8 +46,8 @@ class _Matching:
                     yield folder
                     yield from (_joined(folder, name) for name in self._listed(folder) or ())
             return
-        if any(char in first for char in "*?["):
-            names = [name for name in listed if fnmatchcase(os.fsdecode(name), first)]
+        if is_glob(first):
+            names = [name for name in listed if is_part_matched(first, os.fsdecode(name))]
         else:
             named = os.fsencode(first)
             names = [named] if named in listed or named in (b"", b".", b"..") else []

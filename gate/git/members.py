@@ -1,30 +1,29 @@
 """Which files beside one another make one model: a checkpoint's, or an index of shards and these. By their names."""
 
 import json
-import re
 from collections.abc import Callable, Collection
+
+from gate.checkpoint_names import ENDING_IN_BYTES, PART_IN_BYTES
 
 LARGEST_INDEX = 8 << 20
 """Of an index of shards: it names each layer once."""
-_OF_CHECKPOINT = re.compile(rb"\.(?:index|meta|data-\d{5,}-of-\d{5,})")
-_PART = re.compile(rb"(.*)" + _OF_CHECKPOINT.pattern, re.DOTALL)
 _STATE = b"checkpoint"
 
 
 def stands_alone(named: bytes) -> bool:
     """Whether a file of that name is a model by itself, whatever lies beside it."""
-    return _PART.fullmatch(named) is None and not named.endswith(b".json")
+    return PART_IN_BYTES.fullmatch(named) is None and not named.endswith(b".json")
 
 
 def part_of(path: bytes) -> bytes | None:
     """The prefix of the checkpoint that a file is a part of, by its name; None where it is of none."""
-    part = _PART.fullmatch(path)
+    part = PART_IN_BYTES.fullmatch(path)
     return part[1] if part is not None else None
 
 
 def whole(named: bytes, beside: Collection[bytes]) -> bytes:
     """What a file's model is called: a checkpoint's files are its prefix, or its index where the prefix is empty."""
-    part = _PART.fullmatch(named)
+    part = PART_IN_BYTES.fullmatch(named)
     if part is None or part[1] + b".index" not in beside:
         return named
     return part[1] or b".index"
@@ -36,10 +35,10 @@ def belonging(named: bytes, beside: Collection[bytes], read: Callable[[], bytes 
     None where neither a file of that name is there nor a checkpoint's that it begins.
     """
     is_there = named in beside
-    part = _PART.fullmatch(named)
+    part = PART_IN_BYTES.fullmatch(named)
     prefix = part[1] if part and part[1] + b".index" in beside else None if is_there else named
     if prefix is not None:
-        found = [each for each in beside if each.startswith(prefix) and _OF_CHECKPOINT.fullmatch(each[len(prefix) :])]
+        found = [each for each in beside if each.startswith(prefix) and ENDING_IN_BYTES.fullmatch(each[len(prefix) :])]
         return [*sorted(found), *([_STATE] if found and _STATE in beside else [])]
     if named.endswith(b".json"):
         return [named, *(each for each in sorted(_shards(read() or b"")) if each in beside and each != named)]

@@ -13,6 +13,7 @@ from typing import Any
 from gate.manifest import values
 from gate.manifest.fields import DTYPES, STATISTICS
 from gate.manifest.text import Path, listed, quoted
+from gate.path_globs import is_glob
 
 # Where in the mapping, and what is wrong.
 Problem = tuple[Path, str]
@@ -27,11 +28,6 @@ _OF_A_REFERENCE: Mapping[str, tuple[str, ...]] = {
     "url": ("sha256",),
 }
 _NOT_NEGATIVE = ("std", "norm", "sparsity")
-
-
-def is_glob(path: str) -> bool:
-    """Whether `weights: path` stands for every file that matches."""
-    return any(char in path for char in "*?[")
 
 
 def stem(path: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gate.manifest.crosscheck import Problem, entries_in, keys_in, real
+from gate.manifest.crosscheck import Problem, entries_in, keys_in, real, source
 from gate.manifest.fields import REFERENCE_WORD
 from gate.manifest.text import found, listed
 
@@ -11,6 +11,10 @@ from gate.manifest.text import found, listed
 COMPARING = ("tolerance", "agreement", "cosine", "difference")
 OF_RANDOM_INPUTS = ("seed", "samples")
 _NO_REFERENCE = "needs a `reference`, and this model has none"
+_ONLY_A_LOCK = (
+    "needs a reference that can be loaded, and a lock holds no values: give a file of golden outputs under `expected`, "
+    "or another reference"
+)
 
 
 def architecture(said: Mapping[str, Any]) -> Iterator[Problem]:
@@ -103,7 +107,9 @@ def model_entry(said: Mapping[str, Any]) -> Iterator[Problem]:
     else:
         yield from _one_builder(said, own_loader="code" in keys_in(loading))
     if "reference" not in said:
-        yield from _needs_reference(said)
+        yield from _needs_reference(said, _NO_REFERENCE)
+    elif source(said["reference"])[0] == "lock":
+        yield from _needs_reference(said, _ONLY_A_LOCK)
 
 
 def _one_builder(said: Mapping[str, Any], *, own_loader: bool) -> Iterator[Problem]:
@@ -115,12 +121,12 @@ def _one_builder(said: Mapping[str, Any], *, own_loader: bool) -> Iterator[Probl
         yield ("restore", "partial"), f"needs an `architecture`, {why}"
 
 
-def _needs_reference(said: Mapping[str, Any]) -> Iterator[Problem]:
+def _needs_reference(said: Mapping[str, Any], why: str) -> Iterator[Problem]:
     for index, entry in enumerate(map(keys_in, entries_in(said.get("predictions")))):
         if entry.get("expected") == REFERENCE_WORD:
-            yield ("predictions", index, "expected"), f"{REFERENCE_WORD} {_NO_REFERENCE}"
+            yield ("predictions", index, "expected"), f"{REFERENCE_WORD} {why}"
         if "max_drop" in keys_in(entry.get("metric")):
-            yield ("predictions", index, "metric", "max_drop"), f"max_drop {_NO_REFERENCE}"
+            yield ("predictions", index, "metric", "max_drop"), f"max_drop {why}"
 
 
 def _distinct(said: Mapping[str, Any], key: str) -> Iterator[Problem]:

@@ -135,9 +135,13 @@ def _one(value: Any) -> Any:
     return value
 
 
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]{64}")
+
+
 def _digest(text: str) -> str:
     if not re.fullmatch(r"sha256:[0-9a-fA-F]{64}", text):
-        raise mistake(f"expected sha256: and 64 hexadecimal digits, found {quoted(text)}")
+        write = f": write sha256:{text}" if _HEXADECIMAL.fullmatch(text) else ""
+        raise mistake(f"expected sha256: and 64 hexadecimal digits, found {quoted(text)}{write}")
     return text.lower()
 
 
@@ -247,8 +251,10 @@ def _url(text: str) -> str:
 
 
 def _sha256(text: str) -> str:
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
-        raise mistake(f"expected the 64 hexadecimal digits of the file's SHA-256, found {quoted(text)}")
+    if not _HEXADECIMAL.fullmatch(text):
+        digits = text.partition(":")[2]
+        write = f": write the digits alone, {digits}" if _HEXADECIMAL.fullmatch(digits) else ""
+        raise mistake(f"expected the 64 hexadecimal digits of the file's SHA-256, found {quoted(text)}{write}")
     return text.lower()
 
 

@@ -13,6 +13,15 @@ from gate.manifest.model import Manifest
 
 SCHEMA_ID = "urn:weight-gate:manifest:1"
 
+# Nothing that needs a reference which can be loaded.
+_NO_REFERENCE_TO_LOAD: dict[str, Any] = {
+    "items": {
+        "properties": {
+            "expected": {"not": {"const": REFERENCE_WORD}},
+            "metric": {"properties": {"max_drop": False}},
+        }
+    }
+}
 # Cross checks that draft-07 can say, by definition.
 _SAID_TWICE: dict[str, Any] = {
     "StatisticExpectation": {
@@ -68,14 +77,7 @@ _SAID_TWICE: dict[str, Any] = {
         "then": {
             "properties": {
                 "tensors": {"items": {"properties": {"expect": {"not": {"enum": list(OF_THE_REFERENCE)}}}}},
-                "predictions": {
-                    "items": {
-                        "properties": {
-                            "expected": {"not": {"const": REFERENCE_WORD}},
-                            "metric": {"properties": {"max_drop": False}},
-                        }
-                    }
-                },
+                "predictions": _NO_REFERENCE_TO_LOAD,
             }
         },
         "allOf": [
@@ -95,6 +97,13 @@ _SAID_TWICE: dict[str, Any] = {
             {
                 "if": {"required": ["restore"], "properties": {"restore": {"required": ["partial"]}}},
                 "then": {"required": ["architecture"]},
+            },
+            {
+                "if": {
+                    "required": ["reference"],
+                    "properties": {"reference": {"required": ["lock"], "type": "object"}},
+                },
+                "then": {"properties": {"predictions": _NO_REFERENCE_TO_LOAD}},
             },
         ],
     },

@@ -15,6 +15,7 @@ from gate.manifest.yaml_nodes import MAX_PROBLEMS, Mark, Node, Problem, read_yam
 from gate.position import Position
 
 MAX_BYTES = 1024 * 1024
+BOM = "\ufeff"
 
 _SMALLEST = "the smallest one is `version: 1` and `models:` with one entry `- weights: PATH`"
 _BOMS = {
@@ -35,6 +36,8 @@ class LoadedManifest:
     manifest: Manifest
     file: str
     _root: Node
+    text: str
+    """As it is in the file: with its byte order mark, and its own ends of lines."""
 
     def position(self, *path: str | int) -> Position:
         """Where `path` stands: the key of a mapping's entry, the start of a list's item.
@@ -55,6 +58,7 @@ def load_manifest(path: Path, shown: str | None = None) -> LoadedManifest:
 
 def parse_manifest(text: str, file: str) -> LoadedManifest:
     """The manifest in `text`; messages call it `file`."""
+    as_written, text = text, text.removeprefix(BOM)
     if forbidden := _FORBIDDEN.search(text):
         mark = _mark_at(text, forbidden.start())
         what = f"a control character, {quoted(forbidden[0])}"
@@ -67,7 +71,7 @@ def parse_manifest(text: str, file: str) -> LoadedManifest:
         manifest = _validated(root, problems)
     if manifest is None or root is None or problems:
         raise ManifestError(_errors(problems, file))
-    return LoadedManifest(manifest, file, root)
+    return LoadedManifest(manifest, file, root, as_written)
 
 
 def _validated(root: Node, problems: list[Problem]) -> Manifest | None:
@@ -147,7 +151,7 @@ def _missing_hint(path: Path) -> str:
     other = {".yml": ".yaml", ".yaml": ".yml"}.get(path.suffix)
     if other and path.with_suffix(other).is_file():
         return f"{quoted(path.with_suffix(other).name)} is there: name it on the command line, or rename it"
-    return f"weight-gate check reads weight-gate.yml where no other file is named; {_SMALLEST}"
+    return "`weight-gate init` writes one for the weights that are here; without a name, weight-gate.yml is read"
 
 
 def _text(content: bytes, file: str) -> str:
@@ -167,7 +171,7 @@ def _text(content: bytes, file: str) -> str:
             ]
         )
     try:
-        return content.decode("utf-8-sig")
+        return content.decode()
     except UnicodeDecodeError as error:
         start = content[: error.start].decode("utf-8-sig", "replace")
         byte = content[error.start]

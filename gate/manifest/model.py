@@ -49,6 +49,7 @@ from gate.manifest.loading import (
 from gate.manifest.part import Part, ToleranceEntry
 from gate.manifest.references import ReferenceEntry
 from gate.manifest.text import Path
+from gate.path_globs import is_glob
 
 __all__ = [
     "AgreementEntry",
@@ -173,7 +174,8 @@ class TensorRule(Part):
 
     match: Glob = Field(
         description="A glob over tensor names: * within one part of a name, ** over any number of parts, ? one "
-        "character, [ab] one of a set. Quote it when it begins with a star."
+        "character, [ab] one of a set, {a,b} one of several texts, {0..11} a number. Quote it when it begins with a "
+        "star or has a brace."
     )
     expect: Expectation | None = Field(
         None,
@@ -307,7 +309,7 @@ class ModelEntry(Part):
     @property
     def is_glob(self) -> bool:
         """Whether `weights` stands for every file that matches."""
-        return crosscheck.is_glob(self.weights)
+        return is_glob(self.weights)
 
     def name_of(self, file: str | None = None) -> str:
         """What reports call the model of `file`, one of the files that `weights` stands for."""

@@ -92,7 +92,7 @@ def read_yaml(text: str) -> tuple[Node | None, list[Problem]]:
     """
     builder = _Builder()
     try:
-        for event in _events(text):
+        for event in events(text):
             builder.take(event)
     except yaml.YAMLError as error:
         reason, hint, mark = explained(error, text)
@@ -103,7 +103,8 @@ def read_yaml(text: str) -> tuple[Node | None, list[Problem]]:
     return builder.root, builder.problems
 
 
-def _events(text: str) -> Iterator[Any]:
+def events(text: str) -> Iterator[Any]:
+    """PyYAML's events of `text`, with the marks of where each begins and ends; raises `yaml.YAMLError`."""
     # libyaml takes UTF-8 only; PyYAML's own parser says where a lone surrogate stands.
     whole = not any("\ud800" <= character <= "\udfff" for character in text)
     loader = (getattr(yaml, "CSafeLoader", yaml.SafeLoader) if whole else yaml.SafeLoader)(text)

@@ -17,7 +17,7 @@ from gate.git.repository import Repository
 from gate.git.room import full_or, room_for
 from gate.git.trees import Members, Tree
 from gate.references.git import GitReference
-from gate.references.interface import Fetched, Missing, Sources
+from gate.references.interface import Fetched, Missing, NotFetchedError, Sources
 from gate.workspace import Workspace
 
 _FOLDER = "reference"
@@ -44,7 +44,7 @@ def fetched(asked: GitReference, sources: Sources) -> Fetched | Missing:
         if members is None:
             return _missing(asked, tree, meant, path, base)
         shown = f"{asked.written} at {meant.short}"
-        copy = _Copy(objects, repository, sources.scratch / _FOLDER, shown, meant)
+        copy = _Copy(objects, repository, sources.scratch / _FOLDER, shown, meant, sources.offline)
         at = copy.write(members, os.fsdecode(path.rpartition(b"/")[2]) or _FOLDER)
     notes = [f"reference: {shown}, {meant.why}{copy.origin}"]
     if is_same and _are_same(at, asked.weights):
@@ -95,6 +95,7 @@ class _Copy:
     folder: Path
     shown: str
     meant: Meant
+    offline: bool
 
     def __post_init__(self) -> None:
         self._fetched = 0
@@ -137,6 +138,9 @@ class _Copy:
         self._fetched += 1
         if Store(self.repository).copy(found, to, shown):
             return
+        if self.offline:
+            why = f"{self.meant.why}, is a Git LFS pointer: the file would be fetched"
+            raise NotFetchedError(f"{shown}, {why}", "`weight-gate check` fetches it")
         why = download(self.repository, found, to, shown)
         if why:
             raise MissingFileError(

@@ -11,6 +11,7 @@ from gate.git.matching import matching
 from gate.git.objects import SHORT, Commit, Objects
 from gate.git.repository import Repository
 from gate.git.trees import Tree
+from gate.path_globs import is_glob
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def gone(pattern: str, files: Collection[str], ref: str, base: Path, event: Even
     repository = Repository.around(base)
     now = {repository.inside(base / file, base) for file in files}
     parts = pattern.split("/")
-    first = next(number for number, part in enumerate(parts) if any(char in part for char in "*?["))
+    first = next(number for number, part in enumerate(parts) if is_glob(part))
     folder = repository.inside(base / "/".join([*parts[:first], ""]), base)
     folder = b"" if folder == b"." else folder
     with Objects(repository) as objects:

@@ -4,9 +4,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TYPE_CHECKING, ClassVar
 
 from gate.action import Event
+from gate.errors import GateError
 from gate.workspace import Workspace
+
+if TYPE_CHECKING:  # what fetches nothing need not wait for numpy
+    from gate.tensors.weightset import WeightSet
 
 
 @dataclass(frozen=True)
@@ -14,13 +19,19 @@ class Sources:
     """Where references may come from in a run, and what they may use.
 
     `scratch` is a folder for files that are gone after the run; `cache` is one for files that outlive it, made when it
-    is needed; `event` is what started the runner's job.
+    is needed; `event` is what started the runner's job. `offline`: what the network would have to give is
+    `NotFetchedError`.
     """
 
     workspace: Workspace
     scratch: Path = field(default_factory=lambda: Path(gettempdir()))
     cache: Path | None = None
     event: Event | None = None
+    offline: bool = False
+
+
+class NotFetchedError(GateError):
+    """A reference is not on this machine, and nothing may be fetched."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +39,14 @@ class Fetched:
     """A reference on this machine.
 
     `path` is what is read, `shown` what reports call it, `workspace` what the files that it leads to have to stay in;
-    `notes` say where it comes from.
+    `notes` say where it comes from. `weights` is what was read there already, where it is no file of weights.
     """
 
     path: Path
     shown: str
     workspace: Workspace
     notes: tuple[str, ...] = ()
+    weights: "WeightSet | None" = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,9 @@ class Missing:
 
 class Reference(ABC):
     """Something that weights are compared with."""
+
+    renewable: ClassVar[bool] = False
+    """Whether `weight-gate update` can write it: a file of the working tree."""
 
     @property
     @abstractmethod

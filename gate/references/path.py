@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from gate.references.interface import Fetched, Reference, Sources
 from gate.references.lfs import from_clone, has_pointers
@@ -10,6 +11,8 @@ from gate.references.lfs import from_clone, has_pointers
 @dataclass(frozen=True)
 class PathReference(Reference):
     """`reference: models/golden.keras`."""
+
+    renewable: ClassVar[bool] = True
 
     path: Path
     written: str

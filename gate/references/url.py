@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from gate.errors import GateError, UnreadableError
 from gate.references.cache import Cache, sha256_of
-from gate.references.interface import Fetched, Reference, Sources
+from gate.references.interface import Fetched, NotFetchedError, Reference, Sources
 from gate.references.limits import Limits
 from gate.workspace import Workspace
 
@@ -35,6 +35,8 @@ class UrlReference(Reference):
         folder = Path(mkdtemp(prefix="address-", dir=sources.scratch))
         cache, path = Cache(sources.cache), folder / file_name(self.url)
         if not cache.copy(self.sha256, path):
+            if sources.offline:
+                raise NotFetchedError("not in the cache: it would be fetched from there", "`weight-gate check` does")
             self._download(path)
             cache.keep(path, self.sha256)
         return Fetched(path, self.shown, Workspace(folder, [folder]))

@@ -13,6 +13,7 @@ from gate.position import Position
 from gate.reports.entry import Entry, entries, ranks
 from gate.reports.escaping import command_data, command_property, plain, visible
 from gate.reports.fold import Fold, severity
+from gate.reports.loosening import APPROVED, Part, parts
 from gate.reports.stream import emit
 from gate.reports.wording import RED, complete, findings, story, title, where
 from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
@@ -35,7 +36,7 @@ class _Found:
 
 
 def annotations(run: RunResult) -> str:
-    """One command a line: errors, worst first; warnings for what was waived; notices for notes.
+    """One command a line: errors, worst first; warnings for a loosened gate and for what was waived; notices for notes.
 
     There is an error in it exactly when the exit code is not 0.
     """
@@ -44,12 +45,19 @@ def annotations(run: RunResult) -> str:
     errors.sort(key=lambda each: (_ORDER.index(each.check.outcome), each.rank, -severity(each.entry.worst)))
     waived = [each for each in found if each.check.outcome is Outcome.WAIVED]
     notes = [(model.name, model.position, note) for model in run.models for note in model.notes]
+    manifest = Position(run.manifest) if run.manifest else None
+    notes += [("weight-gate", manifest, note) for note in run.loosening.notes]
+    notes += [(APPROVED, each.position, each.reason) for each in run.loosening.approved]
+    loosened = [(part.heading, each) for part in parts(run) if part.heading != APPROVED for each in _worst(part)]
     if run.left_out:  # one for them all: a warning for each would hide those that matter
         notes.insert(0, ("weight-gate", None, f"left out: {', '.join(left.name for left in run.left_out)}"))
     lines = [_finding(run, each, "error") for each in errors[:MOST]]
-    lines += [_finding(run, each, "warning") for each in waived[:MOST]]
+    lines += [_loosened(heading, each) for heading, each in loosened[:MOST]]
+    lines += [_finding(run, each, "warning") for each in waived[: MOST - len(loosened[:MOST])]]
     lines += [_command("notice", position, name, [note]) for name, position, note in notes[: MOST - 1]]
-    left = sum(each.entry.count for each in errors[MOST:] + waived[MOST:]) + len(notes[MOST - 1 :])
+    unshown = [each.entry for each in errors[MOST:] + waived[MOST - len(loosened[:MOST]) :]]
+    unshown += [each for _, each in loosened[MOST:]]
+    left = sum(each.count for each in unshown) + len(notes[MOST - 1 :])
     if left:
         lines.append(_command("notice", None, "weight-gate", [f"{left:,} more findings: see summary"]))
     return "".join(f"{line}\n" for line in lines)
@@ -101,6 +109,17 @@ def _finding(run: RunResult, found: _Found, level: Level) -> str:
         lines.append(f"What to do: {worst.hint}")
     heading = f"{found.model.name}: {found.check.check}: {found.check.outcome}"
     return _command(level, where(found.entry, found.check, found.model, run), heading, lines)
+
+
+def _worst(part: Part) -> list[Entry]:
+    """The entries of a part, the worst of each kind before the second of any."""
+    of = entries(part.findings, _CROWD)
+    order = sorted(zip(of, ranks(of), strict=True), key=lambda each: (each[1], -severity(each[0].worst)))
+    return [each for each, _ in order]
+
+
+def _loosened(heading: str, entry: Entry) -> str:
+    return _command("warning", entry.worst.position, heading, [title(entry), *story(entry)])
 
 
 def _command(level: Level, position: Position | None, heading: str, lines: list[str]) -> str:

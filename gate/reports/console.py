@@ -17,6 +17,7 @@ from rich.text import Text
 from gate.reports.entry import Advice, Entry, advised, entries, pick
 from gate.reports.escaping import harmless, plain
 from gate.reports.loading import loaded_with, stepwise
+from gate.reports.loosening import parts
 from gate.reports.stream import Color, emit, wants_color
 from gate.reports.wording import (
     RED,
@@ -70,18 +71,26 @@ def write_console(
     width: int | None = None,
 ) -> None:
     """Print the run; `reports` says where the report files lie, by kind."""
-    page = _Page(width or _width(stream))
+    page = _Page(width or width_of(stream))
     _verdict(page, run)
     page.line()
     for model in with_left_out(run):
         _model(page, model)
         page.line()
+    _loosening(page, run)
     _closing(page, run, reports or {})
     _verdict(page, run)
     emit(stream, page.render(wants_color(stream, color)))
 
 
-def _width(stream: TextIO) -> int:
+def write_model(model: ModelResult, stream: TextIO, *, color: Color = "auto") -> None:
+    """Print one model as `write_console` does, without a verdict on the run."""
+    page = _Page(width_of(stream))
+    _model(page, model)
+    emit(stream, page.render(wants_color(stream, color)))
+
+
+def width_of(stream: TextIO) -> int:
     """The terminal's width; logs get one that a browser shows without a scroll bar."""
     columns = shutil.get_terminal_size((_WIDE, 24)).columns if stream.isatty() else 0
     if not columns:
@@ -189,14 +198,30 @@ def _check(page: _Page, check: CheckResult, longest: int) -> None:
     took = f" ({duration(check.seconds)})" if check.seconds >= 0.1 else ""
     label = f"{check.outcome.upper():<{_OUTCOME_WIDTH}}  {check.check:<{longest}}  "
     page.paragraph(label, outline(check) + took, indent=2, label_style=_STYLES[check.outcome])
+    if check.findings or check.outcome is Outcome.ERROR:
+        _findings(page, check)
+
+
+def _findings(page: _Page, check: CheckResult) -> None:
     found = findings(check)
-    if not check.findings and check.outcome is not Outcome.ERROR:
-        return
     shown, left = pick(entries(found, _CROWD), MOST_ENTRIES)
     for advice in advised(shown, check.position):
         _advice(page, advice, check)
     if left:
         page.paragraph("", f"{unsaid(left)}, see the JSON report", indent=6, style="bold")
+
+
+def _loosening(page: _Page, run: RunResult) -> None:
+    """What the manifest lets through, after what it is about."""
+    said = list(parts(run))
+    for part in said:
+        page.line((part.heading, "bold yellow"))
+        page.paragraph("", part.meaning, indent=2)
+        _findings(page, part.check)
+    for note in run.loosening.notes:
+        page.paragraph("note  ", note, label_style="yellow")
+    if said or run.loosening.notes:
+        page.line()
 
 
 def _suggestion(page: _Page, suggestion: Suggestion) -> None:

@@ -5,7 +5,7 @@ import math
 
 from gate.position import Position
 from gate.reports.escaping import json_text
-from gate.results import CheckResult, Coverage, Finding, LeftOut, ModelResult, RunResult, Step, Suggestion
+from gate.results import CheckResult, Coverage, Finding, LeftOut, Loosening, ModelResult, RunResult, Step, Suggestion
 
 SCHEMA_VERSION = 1
 
@@ -31,6 +31,18 @@ def _run(run: RunResult) -> dict[str, object]:
         "environment": dict(sorted(run.environment.items())),
         "models": [_model(model) for model in run.models],
         "left_out": [_left_out(left) for left in run.left_out],
+        "loosening": _loosening(run.loosening),
+    }
+
+
+def _loosening(said: Loosening) -> dict[str, object]:
+    return {
+        "base": said.base or None,
+        "fails": said.fails,
+        "found": [_finding(finding) for finding in said.found],
+        "endless": [_finding(finding) for finding in said.endless],
+        "approved": [_finding(finding) for finding in said.approved],
+        "notes": list(said.notes),
     }
 
 

@@ -15,6 +15,7 @@ import junit_xml as library
 from gate.reports.entry import advised, entries, pick
 from gate.reports.escaping import xml, xml_token
 from gate.reports.loading import loaded_with, merged, stepwise
+from gate.reports.loosening import parts
 from gate.reports.wording import coverage, findings, headline, outline, story, title, unsaid, with_left_out
 from gate.results import CheckResult, ModelResult, Outcome, RunResult
 
@@ -75,7 +76,8 @@ def _suite(run: RunResult, model: ModelResult, number: int, name: str, dialect: 
     )
     element: ET.Element = suite.build_xml_doc()
     _mend(element, cases, dialect)
-    ET.SubElement(element, "system-out").text = xml("\n".join(_told(run, model)))
+    told = [*_told(run, model), *(_manifest(run) if number == 0 else ())]
+    ET.SubElement(element, "system-out").text = xml("\n".join(told))
     ET.SubElement(element, "system-err")
     element.set("time", _time(model.seconds or sum(_finite(check.seconds) for check in model.checks)))
     return element
@@ -160,10 +162,25 @@ def _told(run: RunResult, model: ModelResult) -> Iterator[str]:
         yield f"steps: {'; '.join(stepwise(model.steps))}"
 
 
+def _manifest(run: RunResult) -> Iterator[str]:
+    """What is said of the manifest, once: none of it is a case."""
+    for part in parts(run):
+        yield ""
+        yield f"{part.heading}. {part.meaning}"
+        for each in entries(part.findings, _MOST_ENTRIES):
+            yield f"- {title(each, _NAMES)}"
+            yield from (f"  {line}" for line in story(each))
+            if each.worst.position:
+                yield f"  asked for at {each.worst.position}"
+    for note in run.loosening.notes:
+        yield f"note: {note}"
+
+
 def _properties(run: RunResult, model: ModelResult) -> Iterator[tuple[str, str]]:
     yield "weight-gate.version", run.version
     yield "weight-gate.conclusion", str(run.conclusion)
     yield "weight-gate.command", run.command
+    yield "weight-gate.loosened", str(len(run.loosening.found))
     if run.manifest is not None:
         yield "weight-gate.manifest", run.manifest
     yield "weights", model.weights

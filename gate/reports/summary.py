@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gate.reports.entry import Advice, Entry, advised, entries
 from gate.reports.escaping import code, fenced, fenced_lines, markdown
 from gate.reports.loading import loaded_with, memory, merged
+from gate.reports.loosening import LOOSENED, parts
 from gate.reports.wording import (
     RED,
     coverage,
@@ -112,6 +113,7 @@ def _fit(section: _Section, room: int) -> tuple[str, int]:
 
 def _sections(run: RunResult, models: Sequence[ModelResult]) -> Iterator[_Section]:
     yield _table(models)
+    yield from _loosening(run)
     for outcomes in (RED, {Outcome.WAIVED}):
         for model in models:
             for check in model.checks:
@@ -120,7 +122,7 @@ def _sections(run: RunResult, models: Sequence[ModelResult]) -> Iterator[_Sectio
     for model in models:
         for suggestion in model.suggestions:
             yield _suggestion(model, suggestion)
-    yield _facts(models)
+    yield _facts(run, models)
     passes = [
         _Item(f"- {_short_code(model.name)} {markdown(check.check)}: {_short(outline(check))}\n")
         for model in models
@@ -164,6 +166,14 @@ def _details(model: ModelResult, check: CheckResult) -> _Section:
         head += f"{_short(outline(check))}\n\n"
     told = advised(entries(found, _CROWD), check.position)
     return _Section(head, [item for advice in told for item in _items(advice)])
+
+
+def _loosening(run: RunResult) -> Iterator[_Section]:
+    for number, part in enumerate(parts(run)):
+        level, mark = ("####", "") if number else ("###", "⚠️ " if part.heading == LOOSENED else "")
+        head = f"{level} {mark}{part.heading}\n\n{_short(part.meaning)}\n\n"
+        told = advised(entries(part.findings, _CROWD), None)
+        yield _Section(head, [item for advice in told for item in _items(advice)])
 
 
 def _suggestion(model: ModelResult, suggestion: Suggestion) -> _Section:
@@ -211,7 +221,7 @@ def _entry(each: Entry, advice: Sequence[str]) -> str:
     return "\\\n  ".join([f"- {first}", *lines, *advice]) + "\n"
 
 
-def _facts(models: Sequence[ModelResult]) -> _Section:
+def _facts(run: RunResult, models: Sequence[ModelResult]) -> _Section:
     items = []
     for model in models:
         reference = f"reference {_short_code(model.reference)}" if model.reference else "no reference"
@@ -219,6 +229,9 @@ def _facts(models: Sequence[ModelResult]) -> _Section:
         if told := loaded_with(model.runtime):
             items.append(_Item(f"- {_short_code(model.name)}: loaded with {_short(told)}\n"))
         items.extend(_Item(f"- {_short_code(model.name)}: {_short(note)}\n") for note in model.notes)
+    items.extend(
+        _Item(f"- {_short_code(run.manifest or 'manifest')}: {_short(note)}\n") for note in run.loosening.notes
+    )
     return _Section("### Coverage and notes\n\n", items)
 
 

@@ -87,15 +87,19 @@ def with_left_out(run: RunResult) -> tuple[ModelResult, ...]:
 
 
 def _nothing(model: ModelResult | None) -> CheckResult:
+    what = "nothing was checked"
     if model is None:
         why, hint = "the run has no model", "declare at least one model under models:"
     elif not model.checks:
         why, hint = "no check is planned for this model", "see which checks the manifest turns off"
+    elif model.reference is not None and any(check.checked for check in model.checks):
+        what, why = "nothing was compared", "no value and no statistic of this model was held against its reference"
+        hint = "add a rule that compares, like `expect: close`, or leave `reference` out: the digest is its own proof"
     else:
         why, hint = "no check of this model compared any tensor or file", "see the checks that are waived or empty"
     position = model.position if model else None
-    finding = Finding(NOTHING, f"nothing was checked: {why}", hint=hint, position=position)
-    return CheckResult(NOTHING, Outcome.ERROR, "nothing was checked", (finding,), position)
+    finding = Finding(NOTHING, f"{what}: {why}", hint=hint, position=position)
+    return CheckResult(NOTHING, Outcome.ERROR, what, (finding,), position)
 
 
 def findings(check: CheckResult) -> tuple[Finding, ...]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gate.asked import REFERENCE, Loading, Prediction
-from gate.checks.evidence import Again, Landing, NotLoaded, Outputs, Restored, Unable
+from gate.checks.evidence import Again, Evidence, Landing, NotLoaded, Outputs, Restored, Unable
 from gate.checks.landings import is_waived
 from gate.errors import GateError, UnreadableError
 from gate.formats import open_weights
@@ -24,19 +24,20 @@ from gate.formats.example_data import read_arrays
 from gate.formats.tensorflow.checkpoint_tensors import TABLE
 from gate.results import Step
 from gate.runtime.artifact import Artifact
+from gate.runtime.damaged_copy import DamagedCopy, load_damaged
 from gate.runtime.homes import aligned, homes
 from gate.runtime.loaders.interface import How
 from gate.runtime.nursery import Nursery
 from gate.runtime.scratch import remove, room_for
 from gate.runtime.session import Session
-from gate.runtime.settings import Settings
+from gate.runtime.settings import Settings, allowed
 from gate.runtime.tagged_loads import landings
 from gate.runtime.ways import way_of, way_of_saved
 from gate.tensors.agreement import compare_outputs
 from gate.tensors.compare import EVERY_BIT, Criterion, compare
 from gate.tensors.survey import Job, measure
 from gate.tensors.tolerance import Tolerance
-from gate.tensors.weightset import Group, Tensor, WeightSet
+from gate.tensors.weightset import Array, Group, Tensor, WeightSet
 
 OWN_FORMATS = {
     "keras": "keras", "weights.h5": "weights.h5", "weights.json": "weights.h5", "h5": "h5",
@@ -83,11 +84,7 @@ class Gathered:
         self._stack = ExitStack()
         self._numbers = 0
         self._runtime: dict[str, str] = {}
-        if (code := loading.runs_code) and not settings.allow_code:
-            raise GateError(
-                f"{code} is code of the repository, which runs only with --allow-code",
-                "say --allow-code where you trust the branch, or take the code out of the manifest",
-            )
+        allowed(loading, settings)
         room_for(settings.scratch, self._needed, "loading it")
         made = tempfile.TemporaryDirectory(prefix="weight-gate-", dir=settings.scratch, ignore_cleanup_errors=True)
         self.folder = Path(self._stack.enter_context(made))
@@ -184,24 +181,29 @@ class Gathered:
     def outputs(self, number: int) -> Outputs:
         if number not in self._outputs:
             asked = self.loading.predictions[number]
-            self._outputs[number] = self._main.predict("predict", f"outputs-{number}", **_wanted(asked))
+            self._outputs[number] = self._main.predict("predict", f"outputs-{number}", **wanted(asked))
         return self._outputs[number]
 
     def one_by_one(self, number: int) -> tuple[Outputs, Outputs] | None:
         asked = self.loading.predictions[number]
         if self.outputs(number).samples < 2:
             return None
-        few = {**_wanted(asked), "limit": _FEW}
+        few = {**wanted(asked), "limit": _FEW}
         alone = self._main.predict("predict one by one", f"alone-{number}", **{**few, "batch": 1})
         return alone, self._main.predict("predict together", f"together-{number}", **few)
 
     def expected(self, number: int) -> Outputs:
+        if number not in self._expected:
+            self._expected[number] = self._expect(number)
+        return self._expected[number]
+
+    def _expect(self, number: int) -> Outputs:
         asked = self.loading.predictions[number]
         if isinstance(asked.expected, Path):
             arrays = read_arrays(asked.expected, str(asked.expected.name))
             samples = max((len(array) for array in arrays.values() if array.ndim), default=1)
             return Outputs(arrays, samples)
-        found = self._reference.predict("predict by the reference", f"expected-{number}", **_wanted(asked))
+        found = self._reference.predict("predict by the reference", f"expected-{number}", **wanted(asked))
         if why := _other_inputs(self.outputs(number), found):
             raise GateError(f"the reference cannot be compared: {why}", "give inputs in a file, under `inputs`")
         return found
@@ -213,7 +215,17 @@ class Gathered:
         code = [str(asked.metric.code.file), asked.metric.code.function]
         session = self._reference if of_reference else self._main
         what = "the reference's metric" if of_reference else "the metric"
-        return float(session.ask("metric", what, **_wanted(asked), code=code)["value"])
+        return float(session.ask("metric", what, **wanted(asked), code=code)["value"])
+
+    @contextmanager
+    def damaged(self, values: Mapping[str, Array]) -> Iterator[Evidence]:
+        """What a copy of the file predicts in which tensors, by `Tensor.stored_as`, hold other values."""
+        room_for(self.folder, 2 * self.artifact.nbytes + self.weights.nbytes + _SLACK, "a damaged copy")
+        keys = [tensor.stored_as for tensor in self.weights]
+        requests = [wanted(asked) for asked in self.loading.predictions]
+        with self._begin() as session:
+            load_damaged(session, self.artifact, self.how, keys, values)
+            yield DamagedCopy(self, session, self.loading, requests)
 
     def diverges(self, number: int, rtol: float, atol: float) -> str:
         asked = self.loading.predictions[number]
@@ -221,7 +233,7 @@ class Gathered:
             return ""
         try:
             ours, theirs = (
-                session.activations(**{**_wanted(asked), "limit": _LOOKED_INTO})
+                session.activations(**{**wanted(asked), "limit": _LOOKED_INTO})
                 for session in (self._main, self._reference)
             )
         except GateError:
@@ -236,7 +248,8 @@ class Gathered:
         return self._runtime
 
     def close(self) -> None:
-        """Ends all children and removes all they wrote."""
+        """Ends all children and removes all they wrote; outputs that were asked for stay."""
+        self._closed = True
         for name in ("_main", "_reference"):
             session = self.__dict__.pop(name, None)
             if session is not None:
@@ -246,11 +259,16 @@ class Gathered:
 
     # How it is done.
 
+    _closed = False
     _second: Session | None = None
     _restored: Restored | GateError | None = None
 
     @cached_property
     def _outputs(self) -> dict[int, Outputs]:
+        return {}
+
+    @cached_property
+    def _expected(self) -> dict[int, Outputs]:
         return {}
 
     failure: GateError | None = None
@@ -309,6 +327,8 @@ class Gathered:
         return self._session(self._readable)
 
     def _session(self, readable: list[Path]) -> Session:
+        if self._closed:
+            raise GateError("the model is no longer loaded", "report this as a defect of weight-gate")
         self._numbers += 1
         return Session(
             self.settings,
@@ -450,7 +470,7 @@ class Gathered:
         first = next((each for each in self.loading.predictions), Prediction(samples=_FEW))
         signature = None if other_graph else first.signature
         outputs = first.outputs if self.how.way == "saver" else ()  # what nobody asked for may differ too
-        return {**_wanted(replace(first, signature=signature, outputs=outputs, metric=first.metric)), "limit": _FEW}
+        return {**wanted(replace(first, signature=signature, outputs=outputs, metric=first.metric)), "limit": _FEW}
 
 
 def _other_inputs(ours: Outputs, theirs: Outputs) -> str:
@@ -486,7 +506,8 @@ def _prove(weights: WeightSet, variables: WeightSet) -> None:
         )
 
 
-def _wanted(asked: Prediction) -> dict[str, Any]:
+def wanted(asked: Prediction) -> dict[str, Any]:
+    """The request for what an entry of `predictions` asks for."""
     return {
         "inputs": str(asked.inputs) if asked.inputs else None,
         "seed": asked.seed,

@@ -32,6 +32,7 @@ _ANSWERS: Mapping[str, Mapping[str, type]] = {
     "load": {"variables": list},
     "dump": {"variables": list},
     "tagged": {"variables": list, "rounds": list},
+    "damaged": {"variables": list},
     "predict": {"outputs": dict, "samples": int, "made_up": list},
     "metric": {"value": float},
     "activations": {"layers": dict},

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gate.asked import Loading
+from gate.errors import GateError
 from gate.interpreter import untrusted
 
 DEFAULT_SECONDS = 900.0
@@ -38,6 +40,15 @@ class Settings:
     def untrusted(self) -> tuple[Path, ...]:
         """The folders that a pull request may have written."""
         return untrusted((self.base, *self.roots, *([self.workspace] if self.workspace else [])))
+
+
+def allowed(loading: Loading, settings: Settings) -> None:
+    """Raises `GateError` where code of the repository would run, and may not."""
+    if (code := loading.runs_code) and not settings.allow_code:
+        raise GateError(
+            f"{code} is code of the repository, which runs only with --allow-code",
+            "say --allow-code where you trust the branch, or take the code out of the manifest",
+        )
 
 
 def available_memory() -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gate.errors import UnreadableError
 from gate.formats.limits import Limits
@@ -37,7 +38,8 @@ _CRC = 6
 _SUFFIX = ".index"
 
 Records = dict[bytes, bytes]
-Number = int | float | bool
+Number = int | float | bool | NDArray[Any]
+"""One for all elements, or an array of the shape."""
 _Content = tuple[int, tuple[int, ...], int, int]
 """Type, shape, length and checksum: equal for equal tensors."""
 
@@ -103,7 +105,7 @@ class _Bundle:
         if entry.slices:
             for extents in entry.slices:
                 part = slices.key_of(key, extents)
-                self.fill(part, self.entries[part], value)
+                self.fill(part, self.entries[part], _part(value, extents))
             return
         dtype = dtype_of(entry.type)
         if dtype is None or entry.type == TEXT or entry.type in OPAQUE:
@@ -111,11 +113,15 @@ class _Bundle:
                 f"{self.path.name}: {decoded_text(key)!r} holds no numbers to tag",
                 "this is a defect of weight-gate: please report it",
             )
-        element = _element(value, dtype, self.header.big_endian)
+        big = self.header.big_endian
+        if isinstance(value, np.ndarray):
+            blocks = _array_blocks(value, big)
+        else:
+            blocks = _blocks(_element(value, dtype, big), entry.size)
         crc = 0
         with self._shard(entry.shard).open("r+b") as shard:
             shard.seek(entry.offset)
-            for block in _blocks(element, entry.size):
+            for block in blocks:
                 shard.write(block)
                 crc = crc32c(block, crc)
         self.records[key] = _with_checksum(self.records[key], masked(crc))
@@ -142,6 +148,24 @@ def _element(value: Number, dtype: np.dtype[Any], big_endian: bool) -> bytes:
     data = np.full(1, value, dtype).tobytes()
     width = len(data) // (2 if dtype.kind == "c" else 1)
     return b"".join(data[at : at + width][::-1] for at in range(0, len(data), width)) if big_endian else data
+
+
+def _part(value: Number, extents: slices.Box) -> Number:
+    """What belongs into one part of a tensor that is stored in several."""
+    if not isinstance(value, np.ndarray):
+        return value
+    box = slices.placed(extents, value.shape) or ()
+    return np.ascontiguousarray(value[tuple(slice(start, start + length) for start, length in box)])
+
+
+def _array_blocks(values: NDArray[Any], big_endian: bool) -> Iterator[memoryview]:
+    """The bytes of an array as they lie in a shard."""
+    data = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+    width = values.dtype.itemsize // (2 if values.dtype.kind == "c" else 1)
+    step = BLOCK_BYTES // (2 * width) * (2 * width)
+    for start in range(0, data.size, step):
+        block = data[start : start + step]
+        yield memoryview((block.reshape(-1, width)[:, ::-1] if big_endian else block).tobytes())
 
 
 def _blocks(element: bytes, length: int) -> Iterator[memoryview]:

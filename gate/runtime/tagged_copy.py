@@ -9,6 +9,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from gate.errors import GateError
 from gate.formats.tensorflow.find import INDEX, STATE, VARIABLES, latest_named
@@ -20,10 +23,10 @@ _FOLDERS = ("assets", "assets.extra")
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """What one tensor's elements shall all be; `key` is its `Tensor.stored_as`."""
+    """What one tensor's elements shall all be, or an array of all of them; `key` is its `Tensor.stored_as`."""
 
     key: str
-    value: int | float | bool
+    value: int | float | bool | NDArray[Any]
 
 
 def copy_artifact(format: str, files: Sequence[Path], target: Path) -> Path:

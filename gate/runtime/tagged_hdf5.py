@@ -1,7 +1,7 @@
 """Fills datasets of HDF5 files, alone (`.weights.h5`, `.h5`), in shards (`.weights.json`) and in zips (`.keras`).
 
-In come copies of files and a value per dataset, by the path that `gate.formats.hdf5` gives it; the files are changed in
-place, in blocks. Runs in the confined child: libhdf5 is not made for hostile files.
+In come copies of files and a value per dataset, or an array of its shape, by the path that `gate.formats.hdf5` gives
+it; the files are changed in place, in blocks. Runs in the confined child: libhdf5 is not made for hostile files.
 """
 
 import shutil
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gate.errors import UnreadableError
 from gate.formats.hdf5.refusals import opaque
@@ -21,7 +22,7 @@ from gate.formats.keras_sharded import shard_files, shard_map
 from gate.formats.limits import Limits
 from gate.formats.text import decoded_text, text_of
 
-Value = int | float | bool
+Value = int | float | bool | NDArray[Any]
 
 BLOCK_BYTES = 4 << 20
 """How much is written at a time."""
@@ -102,7 +103,10 @@ def _fill(dataset: Any, value: Value, where: str) -> None:
     raw = dtype.kind == "V"
     number = opaque(dtype.itemsize, text_of(dataset.attrs.get("dtype")), where)[0] if raw else dtype
     for box in _boxes(dataset.shape, dataset.chunks, max(1, BLOCK_BYTES // dtype.itemsize)):
-        block = np.full([stop - start for start, stop in box], value, number)
+        if isinstance(value, np.ndarray):
+            block = np.asarray(value[tuple(slice(start, stop) for start, stop in box)])
+        else:
+            block = np.full([stop - start for start, stop in box], value, number)
         if raw:
             _write_raw(dataset, box, block)
         else:

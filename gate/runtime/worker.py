@@ -116,6 +116,23 @@ class Worker:
             gc.collect()
         return {"variables": variables, "rounds": rounds}
 
+    def damaged(self, request: Request) -> Answer:
+        """Loads a copy in which some tensors hold other values, and lists what there is."""
+        files = [Path(file) for file in request["files"]]
+        data = np.memmap(request["values"], np.uint8, "r")
+        values = {}
+        for entry in request["entries"]:
+            start, stop = entry["offset"], entry["offset"] + entry["bytes"]
+            values[entry["key"]] = data[start:stop].view(dtype_called(entry["dtype"])).reshape(entry["shape"])
+        for twin, key in twins(request["format"], files, request["keys"]).items():
+            if key in values:
+                values[twin] = values[key]
+        path = copy_artifact(request["format"], files, Path(request["target"]))
+        fill(request["format"], path, [Fill(key, value) for key, value in values.items()])
+        given = str(path.parent) if request["as_folder"] else prefix(path)
+        self.loaded = self._load(request, given, request["sentinel"])
+        return {"variables": [dump.variables_entry(each) for each in self.loaded.variables]}
+
     def dump(self, request: Request) -> Answer:
         """Writes all variables, or those whose numbers are given."""
         writer = dump.Writer(Path(request["to"]))
@@ -224,11 +241,12 @@ def _in_batches(loaded: Loaded, inputs: Mapping[str, Array], request: Request) -
     if whole and request["batch"] == 1:
         raise Refused("it takes all samples at once", "leave it so: there are no batches that could differ")
     step = limit or 1 if whole else request["batch"] or limit or 1
+    predict = loaded.predict_eagerly if request.get("eager") else loaded.predict
     parts: list[dict[str, Array]] = []
     for at in range(0, limit, step):
         part = slice(at, min(at + step, limit))
         batch = {name: value if whole or not value.ndim else value[part] for name, value in inputs.items()}
-        parts.append(loaded.predict(batch, request["signature"], request["outputs"]))
+        parts.append(predict(batch, request["signature"], request["outputs"]))
     if not parts:
         raise Refused("there is not one sample to predict", "put samples into the file of inputs")
     if len(parts) == 1:
@@ -317,5 +335,5 @@ def _distinct(said: list[Message]) -> list[Message]:
 
 _TASKS: dict[str, Callable[[Worker, Request], Answer]] = {
     name: getattr(Worker, name)
-    for name in ("start", "load", "tagged", "dump", "predict", "metric", "activations", "save")
+    for name in ("start", "load", "tagged", "damaged", "dump", "predict", "metric", "activations", "save")
 }

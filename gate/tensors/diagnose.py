@@ -6,7 +6,7 @@ criterion as the comparison. Pairing never uses it: content explains a failure, 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise, permutations
+from itertools import islice, pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from gate.errors import UnreadableError
 from gate.tensors.compare import BLOCK_BYTES, EVERY_BIT, Criterion, compare
-from gate.tensors.dtypes import is_number, widen
+from gate.tensors.digest import digest_of
+from gate.tensors.dtypes import dtype_name, is_number, widen
 from gate.tensors.tolerance import Tolerance, published_tolerance
 from gate.tensors.weightset import Tensor
 
@@ -29,10 +30,14 @@ _TRIED = 12  # tensors compared in full because their samples agree; all samples
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is certain about a failed tensor: a stable kebab-case `kind` of finding, and one line of text."""
+    """What is certain about a failed tensor: a stable kebab-case `kind` of finding, and one line of text.
+
+    `names` are the tensors that the text speaks of, where it is missing and its values have other names.
+    """
 
     kind: str
     text: str
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Library:
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self.tensors = tensors
         self._shelves: dict[tuple[tuple[int, ...], str], _Shelf] = {}
+        self._digests: dict[str, str] = {}
 
     def find(self, wanted: _Array, criterion: Criterion, without: str) -> list[str]:
         """The names, other than `without`, whose tensors hold the values `wanted`; at most a few."""
@@ -65,6 +71,24 @@ class Library:
             if len(found) == _NAMED:
                 break
         return found
+
+    def of_digest(self, digest: str, like: Tensor, without: str) -> list[str]:
+        """The names, other than `without`, whose tensors have that digest, and so are `like` it; at most a few."""
+        kind = (dtype_name(like.dtype), like.shape)
+        alike = (name for name, tensor in self.tensors.items() if (dtype_name(tensor.dtype), tensor.shape) == kind)
+        return list(islice((name for name in alike if name != without and self._digest(name) == digest), _NAMED))
+
+    def _digest(self, name: str) -> str:
+        """Empty where the tensor cannot be read."""
+        tensor = self.tensors[name]
+        if tensor.locked is not None:
+            return tensor.locked.digest
+        if name not in self._digests:
+            try:
+                self._digests[name] = digest_of(tensor.read())
+            except UnreadableError:
+                self._digests[name] = ""
+        return self._digests[name]
 
     def _shelf(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Shelf:
         key = (shape, dtype.name)
@@ -91,11 +115,10 @@ def explain_value(
     a, e = actual.read(), expected.read()
     if _holds(a, e, EVERY_BIT):
         return None
-    if (constant := _constant(a)) is not None:
-        if _constant(e) is not None:
+    if (value := constant(a)) is not None:
+        if constant(e) is not None:
             return None
-        text = f"every element is {constant!r}: it looks like an initial value, never trained or never loaded"
-        return Diagnosis("constant-tensor", text)
+        return constant_tensor(value)
     elsewhere = reference.find(a, criterion, without=name)
     if elsewhere:
         return _elsewhere(e, elsewhere, criterion, candidate)
@@ -108,7 +131,7 @@ def explain_shape(actual: Tensor, expected: Tensor, criterion: Criterion) -> Dia
         return None
     criterion = _narrow(criterion, actual)
     a, e = actual.read(), expected.read()
-    if _constant(a) is not None:
+    if constant(a) is not None:
         return None
     if _holds(a.reshape(-1), e.reshape(-1), criterion):
         return Diagnosis("reshaped-tensor", "the same values in the same order: only the shape differs")
@@ -121,10 +144,21 @@ def explain_missing(name: str, missing: Tensor, criterion: Criterion, others: Li
         return None
     criterion = _narrow(criterion, missing)
     wanted = missing.read()
-    if _constant(wanted) is not None:
+    if constant(wanted) is not None:
         return None
     found = others.find(wanted, criterion, without=name)
-    return Diagnosis("renamed-tensor", f"its values are found under {_listed(found)}: renamed?") if found else None
+    return found_under(found) if found else None
+
+
+def constant_tensor(value: object) -> Diagnosis:
+    """What is said of a tensor all elements of which are `value`."""
+    text = f"every element is {value!r}: it looks like an initial value, never trained or never loaded"
+    return Diagnosis("constant-tensor", text)
+
+
+def found_under(names: list[str]) -> Diagnosis:
+    """What is said of a tensor that is missing, and whose values have these names."""
+    return Diagnosis("renamed-tensor", f"its values are found under {listed(names)}: renamed?", tuple(names))
 
 
 def _narrow(criterion: Criterion, tensor: Tensor) -> Criterion:
@@ -140,7 +174,7 @@ def _elsewhere(expected: _Array, found: list[str], criterion: Criterion, candida
         if _holds(other, expected, criterion):
             text = f"swapped: it holds what the reference has as {found[0]}, and {found[0]} holds what belongs here"
             return Diagnosis("swapped-tensor", text)
-    return Diagnosis("misplaced-tensor", f"it holds what the reference has as {_listed(found)}")
+    return Diagnosis("misplaced-tensor", f"it holds what the reference has as {listed(found)}")
 
 
 def _rearranged(a: _Array, e: _Array, criterion: Criterion) -> Diagnosis | None:
@@ -222,7 +256,7 @@ def _holds_turned(a: _Array, turned: _Array, criterion: Criterion) -> bool:
     return not any(compare(a[i:j], np.ascontiguousarray(turned[i:j]), criterion).violating for i, j in pairwise(edges))
 
 
-def _constant(array: _Array) -> Any | None:
+def constant(array: _Array) -> Any | None:
     """The one value that all elements share, if there are at least two and they do."""
     flat = array.reshape(-1)
     if flat.size < 2:
@@ -250,5 +284,6 @@ def _try_sample(tensor: Tensor) -> _Array | None:
         return None
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """`a and b`."""
     return " and ".join(names)

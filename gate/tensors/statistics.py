@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gate.tensors.compare import DETAIL_ELEMENTS
 from gate.tensors.dtypes import dtype_name, is_real
+from gate.tensors.locked import LOCKED_STATISTICS, Locked
 
 # What may stand in a manifest, in the order of reports.
 STATISTICS = ("mean", "std", "min", "max", "norm", "sparsity", "skewness", "kurtosis")
@@ -81,6 +82,12 @@ class _Moments:
             norm=math.hypot(self.norm, other.norm),
             zeros=self.zeros + other.zeros,
         )
+
+
+def locked_statistics(locked: Locked) -> Statistics:
+    """Those of a lock, which has no skewness and no kurtosis."""
+    told = {name: locked.statistics.get(name) for name in LOCKED_STATISTICS}
+    return Statistics(**told, skewness=None, kurtosis=None)
 
 
 def statistics(array: NDArray[Any]) -> Statistics:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple
 
 from gate.errors import UnreadableError
-from gate.tensors.compare import Criterion, Measurement, compare, scan
+from gate.tensors.compare import Criterion, Measurement, compare, differs_by_digest, scan
+from gate.tensors.digest import digest_of
 from gate.tensors.malloc import keep_freed_memory
 from gate.tensors.weightset import Array, Tensor
 
@@ -21,7 +23,10 @@ GATHERED = 256
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One tensor to measure: against `expected`, or alone (NaN and infinities only) when that is `None`."""
+    """One tensor to measure: against `expected`, or alone (NaN and infinities only) when that is `None`.
+
+    Where `expected` is from a lock, the tensor's digest decides: if it is the lock's, `expected` is what `actual` is.
+    """
 
     actual: Tensor
     expected: Tensor | None = None
@@ -39,21 +44,38 @@ Measured = Measurement | UnreadableError
 class _Arrays:
     """The arrays of one job: read once, whichever piece comes first, and let go with the last piece."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, threads: int) -> None:
         self.job = job
+        self._threads = threads
         self._lock = Lock()
-        self._read: tuple[Array, Array | None] | UnreadableError | None = None
+        self._read: _Read | UnreadableError | None = None
 
-    def read(self) -> tuple[Array, Array | None]:
+    def read(self) -> "_Read":
         with self._lock:
             if self._read is None:
                 try:
-                    self._read = (self.job.actual.read(), self.job.expected.read() if self.job.expected else None)
+                    self._read = self._both()
                 except UnreadableError as error:
                     self._read = error
         if isinstance(self._read, UnreadableError):
             raise self._read
         return self._read
+
+    def _both(self) -> "_Read":
+        actual, expected = self.job.actual.read(), self.job.expected
+        if expected is None or expected.locked is None:
+            return _Read(actual, expected.read() if expected else None)
+        digest = digest_of(actual, self._threads)
+        is_same = digest == expected.locked.digest
+        return _Read(actual, actual if is_same else None, "" if is_same else digest)
+
+
+class _Read(NamedTuple):
+    """What is compared. `digest` is the actual tensor's, where a lock has another one."""
+
+    actual: Array
+    expected: Array | None
+    digest: str = ""
 
 
 _Piece = tuple[_Arrays, int, int]
@@ -65,7 +87,7 @@ def measure(jobs: Iterable[Job], threads: int) -> dict[str, Measured]:
     jobs = list(jobs)
     results: dict[str, Measured | None] = dict.fromkeys(job.key for job in jobs)
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        for partial in pool.map(_measure_batch, _batches(jobs)):
+        for partial in pool.map(_measure_batch, _batches(jobs, threads)):
             for name, found in partial:
                 before = results[name]
                 results[name] = found if before is None else _merge(before, found)
@@ -95,12 +117,12 @@ def _merge(so_far: Measured, found: Measured) -> Measured:
     return found if isinstance(found, UnreadableError) else so_far + found
 
 
-def _batches(jobs: list[Job]) -> Iterator[list[_Piece]]:
+def _batches(jobs: list[Job], threads: int) -> Iterator[list[_Piece]]:
     """All pieces of all jobs, gathered into batches of about `PIECE_BYTES`."""
     batch: list[_Piece] = []
     size = 0
     for job in jobs:
-        arrays = _Arrays(job)
+        arrays = _Arrays(job, threads)
         width, elements = max(1, job.actual.dtype.itemsize), job.actual.size
         step = max(1, PIECE_BYTES // width)
         for low in range(0, max(1, elements), step):
@@ -120,9 +142,10 @@ def _measure_batch(batch: list[_Piece]) -> list[tuple[str, Measured]]:
 
 def _measure_piece(arrays: _Arrays, low: int, high: int) -> Measured:
     try:
-        actual, expected = arrays.read()
+        actual, expected, digest = arrays.read()
         if expected is None:
-            return scan(actual, low, high)
+            found = scan(actual, low, high)
+            return found + differs_by_digest(digest) if digest and not low else found
         return compare(actual, expected, arrays.job.criterion, low, high)
     except UnreadableError as error:
         return error

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gate.tensors.locked import Locked
 from gate.tensors.model_order import Order
 
 Array = NDArray[Any]
@@ -101,6 +102,8 @@ class Tensor:
     index: int | None = None
     verify: Callable[[], None] | None = field(default=None, repr=False)
     """Compares the data with the file's own checksum, as `read` does too; None where the format has none."""
+    locked: Locked | None = field(default=None, repr=False)
+    """Of a tensor from a lock what is known of it; its values cannot be read."""
     size: int = field(init=False)
     """Elements."""
     nbytes: int = field(init=False)
@@ -118,7 +121,7 @@ class WeightSet:
     wants said in the report ("names are positions: …"); `files` are all files that the tensors were read from.
     `checksums` compare what is no tensor, or a second copy of one, with the file's own checksums: they raise
     `UnreadableError`, and their keys are what reports call these parts. `alone` says that a framework can load the file
-    without being told how the model is built.
+    without being told how the model is built. `made_with` gives the versions of what wrote it, as far as it tells.
     """
 
     def __init__(
@@ -136,6 +139,7 @@ class WeightSet:
         self.files = files
         self.checksums = checksums
         self.alone = alone
+        self.made_with: Callable[[], Mapping[str, str]] = dict
         self.format = format
         self.tensors: Mapping[str, Tensor] = MappingProxyType(dict(tensors))
         self.notes = notes

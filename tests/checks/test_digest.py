@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.checks.digest import digest_of
+from gate.file_digest import digest_of
 from gate.results import Outcome
 from support.judging import check_of, judge, sample
 

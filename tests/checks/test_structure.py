@@ -103,7 +103,41 @@ def test_the_day_after_a_waiver_ends_the_tensor_counts_again(tmp_path: Path) -> 
     assert judge(tmp_path / "on", changed, sample(), tensors=rules).outcome == Outcome.PASSED
     late = judge(tmp_path / "after", changed, sample(), tensors=rules, today=date(2026, 11, 22))
     assert late.outcome == Outcome.FAILED
-    assert "ended after 2026-11-21" in check_of(late, "rules").summary
+    (ended,) = check_of(late, "rules").findings
+    assert (ended.kind, ended.position.line) == ("expired-waiver", 6)  # type: ignore[union-attr]
+    assert ended.reason == "the rule for head/bias ended after 2026-11-21 and no longer holds"
+
+
+@pytest.mark.parametrize(
+    "waiver",
+    [
+        {"expect": "ignored"},
+        {"expect": "any"},
+        {"nan": "allowed"},
+        {"tolerance": {"rtol": 1.0, "atol": 1.0}},
+    ],
+)
+def test_a_waiver_that_ended_is_red_whatever_the_tensor_holds(tmp_path: Path, waiver: dict[str, Any]) -> None:
+    rules = [{"match": "head/bias", **waiver, "reason": "flaky", "until": "2026-11-21"}]
+    late = judge(tmp_path, sample(), sample(), tensors=rules, today=date(2026, 11, 22))
+    red = {name: outcome for name, outcome in outcomes_of(late).items() if outcome != "passed"}
+    assert red == {"rules": "failed"}
+    assert [each.kind for each in findings_of(late)] == ["expired-waiver"]
+
+
+def test_a_waiver_of_restoring_that_ended_is_red_before_anything_is_loaded(tmp_path: Path) -> None:
+    waive = {"waive": [{"match": "head/*", "reason": "r", "until": "2026-11-21"}]}
+    late = judge(tmp_path, sample(), sample(), restore=waive, today=date(2026, 11, 22))
+    (ended,) = check_of(late, "rules").findings
+    assert ended.reason == "the waiver for head/* in `restore` ended after 2026-11-21 and no longer holds"
+    assert ended.position is not None
+
+
+def test_what_ended_and_matches_nothing_is_an_error_all_the_same(tmp_path: Path) -> None:
+    rules = [{"match": "gone", "expect": "ignored", "reason": "flaky", "until": "2026-11-21"}]
+    late = judge(tmp_path, sample(), sample(), tensors=rules, today=date(2026, 11, 22))
+    assert outcomes_of(late)["rules"] == "error"
+    assert [each.kind for each in check_of(late, "rules").findings] == ["idle-rule", "expired-waiver"]
 
 
 @pytest.mark.parametrize(

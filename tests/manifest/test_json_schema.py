@@ -83,11 +83,16 @@ def predicts(*, reference: bool = True, **keys: Any) -> dict[str, Any]:
     return of(reference=reference, predictions=[keys])
 
 
+def by_lock(**keys: Any) -> dict[str, Any]:
+    return {"version": 1, "models": [{"weights": "a.h5", "reference": {"lock": "a.yml"}, "predictions": [keys]}]}
+
+
 @pytest.mark.parametrize(
     "manifest",
     [
         of(),
         of(reference=False),
+        by_lock(inputs="a.npz", expected="b.npz", metric={"code": "m.py:f", "at_least": 1}),
         of(name="n", digest="sha256:" + "0aF" * 21 + "0", load=False, groups={"rng": "compare"}),
         of(names=[{"from": "a", "to": ""}], statistics={"mean": 0, "std": {"rtol": 1}}, tensors=[]),
         from_(file="b.h5"),
@@ -222,6 +227,8 @@ def test_both_accept(manifest: dict[str, Any]) -> None:
         predicts(inputs="a.npz", metric={"code": "m.py:f"}),
         predicts(inputs="a.npz", metric={"at_least": 1}),
         predicts(inputs="a.npz", metric={"code": "m.py:f", "max_drop": -1}),
+        by_lock(expected="reference"),
+        by_lock(inputs="a.npz", metric={"code": "m.py:f", "max_drop": 1}),
         predicts(reference=False, inputs="a.npz", metric={"code": "m.py:f", "max_drop": 1}),
         predicts(expected="reference", agreement={"metric": "argmax"}),
         predicts(expected="reference", agreement={"at_least": 1}),

@@ -769,7 +769,7 @@ def test_from_a_file(tmp_path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    assert "the smallest one is" in refusal(tmp_path / FILE).hint
+    assert "`weight-gate init` writes one" in refusal(tmp_path / FILE).hint
     (tmp_path / "weight-gate.yaml").write_text("version: 1\n")
     assert '"weight-gate.yaml" is there' in refusal(tmp_path / FILE).hint
 

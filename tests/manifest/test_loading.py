@@ -448,6 +448,23 @@ def test_what_needs_a_reference() -> None:
     assert len(model(*lines).predictions) == 2
 
 
+def test_what_a_lock_cannot_give() -> None:
+    lines = (
+        "reference: {lock: a.lock.yml}",
+        "predictions:",
+        "  - {expected: reference}",
+        "  - {inputs: a.npz, metric: {code: 'm.py:f', max_drop: 1}}",
+    )
+    why = "needs a reference that can be loaded, and a lock holds no values: give a file of golden outputs"
+    found = problems(*lines, reference=False)
+    assert [line.partition(why)[0] for line in found] == [
+        "6:10: models[0].predictions[0].expected: reference ",
+        "7:50: models[0].predictions[1].metric.max_drop: max_drop ",
+    ]
+    golden = "  - {inputs: a.npz, expected: out.npz, metric: {code: 'm.py:f', at_least: 1}}"
+    assert len(model(*lines[:2], golden, reference=False).predictions) == 1
+
+
 def test_mistakes_hide_no_others() -> None:
     """A wrong value of one key leaves the checks between keys at work."""
     got = problems("load: false", "architecture: {code: 5}", "roundtrip: [keras, tflite]", "colour: red")

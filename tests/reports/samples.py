@@ -1,7 +1,7 @@
 """Runs to report on, and the names that pull requests try."""
 
 from gate.position import Position
-from gate.results import CheckResult, Coverage, Finding, ModelResult, Outcome, RunResult, Step
+from gate.results import CheckResult, Coverage, Finding, Loosening, ModelResult, Outcome, RunResult, Step
 
 HOSTILE = (
     "x\r::error::y",
@@ -204,4 +204,5 @@ def hostile_run(text: str, outcome: Outcome = Outcome.FAILED) -> RunResult:
     one = ModelResult(
         text, text, text, (check, check), Coverage(1, 1, 1, 1, 0), (text,), position, 0.5, hostile_runtime(text), steps
     )
-    return RunResult((one, one), text, text, text, text, 1.0, {text: text})
+    said = Loosening(text, (found, general), (general,), (general,), (text,))
+    return RunResult((one, one), text, text, text, text, 1.0, {text: text}, loosening=said)

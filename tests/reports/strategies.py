@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from gate.position import Position
-from gate.results import CheckResult, Coverage, Finding, ModelResult, Outcome, RunResult, Step
+from gate.results import CheckResult, Coverage, Finding, Loosening, ModelResult, Outcome, RunResult, Step
 from reports.samples import HOSTILE, RUNTIME
 
 steady = settings(deadline=None, max_examples=60)  # the machines that run this are shared
@@ -64,8 +64,19 @@ models = st.builds(
     runtime=runtimes,
     steps=steps,
 )
+some_findings = st.lists(findings, max_size=2).map(tuple)
+loosenings = st.builds(
+    Loosening,
+    base=hostile_text,
+    found=some_findings,
+    endless=some_findings,
+    approved=some_findings,
+    notes=st.lists(hostile_text, max_size=2).map(tuple),
+    fails=st.booleans(),
+)
 runs = st.builds(
     RunResult,
+    loosening=st.just(Loosening()) | loosenings,
     models=st.lists(models, max_size=3).map(tuple),
     command=hostile_text,
     started=st.just("2026-03-01T12:30:05") | hostile_text,

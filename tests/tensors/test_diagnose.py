@@ -95,5 +95,5 @@ def test_shapes() -> None:
 
 def test_a_missing_tensor_is_found_under_its_new_name() -> None:
     found = explain_missing("old", tensor("old", A), TIGHT, Library(tensors({"new": A, "other": B})))
-    assert found == Diagnosis("renamed-tensor", "its values are found under new: renamed?")
+    assert found == Diagnosis("renamed-tensor", "its values are found under new: renamed?", ("new",))
     assert explain_missing("old", tensor("old", np.zeros(3)), TIGHT, Library(tensors({"new": np.zeros(3)}))) is None

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from gate.checkpoint_names import PART
 from gate.errors import MissingFileError, UnreadableError
 from gate.formats.text import natural, quoted
 
@@ -11,7 +12,6 @@ STATE = "checkpoint"
 SAVED_MODEL = "saved_model.pb"
 VARIABLES = Path("variables") / "variables.index"
 _STATE_LINE = re.compile(r'^model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
-_PART = re.compile(r"(.*)\.(?:index|meta|data-\d{5,}-of-\d{5,})", re.DOTALL)
 _MOST_STATE = 1 << 20
 
 
@@ -23,7 +23,7 @@ def checkpoint_index(path: Path, shown: str) -> tuple[Path, str, tuple[str, ...]
     if path.is_dir():
         return _in_folder(path, shown)
     if path.is_file():
-        part = _PART.fullmatch(path.name)
+        part = PART.fullmatch(path.name)
         beside = path.with_name(f"{part[1]}{INDEX}") if part else None
         if beside is None or not beside.is_file():
             return None

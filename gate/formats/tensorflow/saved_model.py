@@ -48,9 +48,11 @@ class SavedModelReader(Reader):
         else:
             contents.notes.append("the model has no variables")
         notes = (*contents.notes, GRAPH)
-        return WeightSet(
+        weights = WeightSet(
             shown, self.key, contents.tensors, notes, source.close, tuple(files), contents.checksums, alone=True
         )
+        weights.made_with = lambda: {"tensorflow": model.version} if model.version else {}
+        return weights
 
 
 def _contents(bundle: Bundle, model: SavedModel, source: Source) -> Contents:

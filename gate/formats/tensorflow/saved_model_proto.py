@@ -38,6 +38,8 @@ class SavedModel:
     functions: tuple[Function, ...]
     saver: bool
     """Whether the graph says how its variables are restored, as every graph with variables does."""
+    version: str = ""
+    """Of the TensorFlow that wrote it, where it says so."""
 
 
 def parse_saved_model(data: memoryview, shown: str, limits: Limits) -> SavedModel:
@@ -47,7 +49,7 @@ def parse_saved_model(data: memoryview, shown: str, limits: Limits) -> SavedMode
         if not graphs:
             raise UnreadableError(f"{shown} holds no graph", _AGAIN)
         saver = any(True for graph in graphs for _ in messages(graph, 3))
-        model = SavedModel(_assets(graphs), [], {}, set(), (), saver)
+        model = SavedModel(_assets(graphs), [], {}, set(), (), saver, _version(graphs))
         for graph in graphs:
             for objects in messages(graph, 7):
                 _objects(objects, graph, model)
@@ -55,6 +57,12 @@ def parse_saved_model(data: memoryview, shown: str, limits: Limits) -> SavedMode
         raise UnreadableError(f"{shown} is no SavedModel, or is damaged: it has {error}", _AGAIN) from error
     check_children(model.graph, shown, limits)
     return model
+
+
+def _version(graphs: list[memoryview]) -> str:
+    """`tensorflow_version` of the first `MetaInfoDef` that has it."""
+    told = (info for graph in graphs for info in messages(graph, 1))
+    return next((text(value) for info in told for number, _, value in fields(info) if number == 5), "")
 
 
 def _assets(graphs: list[memoryview]) -> tuple[str, ...]:

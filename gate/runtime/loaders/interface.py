@@ -104,6 +104,15 @@ class Loaded(ABC):
         """Its outputs by name, for one batch."""
         raise Refused(f"{self.what} cannot predict", "have the loader return a model")
 
+    def predict_eagerly(
+        self,
+        inputs: Mapping[str, Array],  # noqa: ARG002
+        signature: str | None,  # noqa: ARG002
+        outputs: Sequence[str],  # noqa: ARG002
+    ) -> dict[str, Array]:
+        """The same, one operation after the other instead of as a graph."""
+        raise Refused(f"{self.what} runs as a graph alone", "leave it so")
+
     def strangers(self) -> list[str]:
         """Variables that the last prediction was computed with, and that are none of `variables`."""
         return []

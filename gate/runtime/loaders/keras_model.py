@@ -154,6 +154,15 @@ class KerasLoaded(Loaded):
             ) from error
         return chosen(named_outputs(found, self._output_names), outputs)
 
+    def predict_eagerly(
+        self,
+        inputs: Mapping[str, Array],
+        signature: str | None,  # noqa: ARG002 - a model has one
+        outputs: Sequence[str],
+    ) -> dict[str, Array]:
+        found = self.model(self._given(inputs), **_training(self.model))
+        return chosen(named_outputs(found, self._output_names), outputs)
+
     @property
     def _output_names(self) -> list[str]:
         """What the model calls its outputs: the layers that make them."""

@@ -1,0 +1,252 @@
+"""`weight-gate update`: show what differs, ask, and make it the reference; all of a model or nothing, and on record."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TextIO
+
+import gate
+from gate.action import Runner, refuse_pull_request_target
+from gate.approvals import record, transaction
+from gate.approvals.places import refuse_elsewhere
+from gate.approvals.proposal import Judged, Proposal, propose, signed
+from gate.approvals.remaining import remaining
+from gate.approvals.scope import Scope
+from gate.approvals.telling import recorded
+from gate.approvals.who import commit, who
+from gate.commands.candidates import GREEN, candidates
+from gate.commands.job import Job, job_of, sources_of
+from gate.commands.offers import Offer, Shown
+from gate.errors import GateError, UsageError
+from gate.globs import glob_pattern
+from gate.locks.lock import Made
+from gate.plan import ModelPlan
+from gate.plan_missing import without_reference
+from gate.references.lfs import has_pointers
+from gate.reports.escaping import plain
+from gate.results import ModelResult
+from gate.run import Run
+from gate.runtime import kernel
+from gate.selection import named
+from gate.streams import standard_input
+from gate.workspace import Workspace
+
+_LONGEST_ANSWER = 1000
+_TOOLS = ("tensorflow", "keras", "numpy")
+_FIRST = "the first reference"
+"""The reason of one that nobody gave another for."""
+
+
+def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> int:
+    """Judges as `check` does, then shows, asks and writes model by model."""
+    with suppress(OSError):
+        kernel.prctl(kernel.SET_DUMPABLE, 0)
+    refuse_pull_request_target(host, allowed=False, allow_code=options.allow_code)
+    scope = _scope(options.only)
+    if options.reason is not None:
+        options.reason = _reason(options.reason)
+    job = _job(options, host, out)
+    chosen = named(job.plans, options.models).plans
+    for plan in chosen:
+        _refuse_pointer(plan)
+    record.read(job.workspace.base / record.FILE, job.workspace.shown(job.workspace.base / record.FILE))
+    with TemporaryDirectory(prefix="weight-gate-", dir=options.scratch) as scratch:
+        judged = candidates(job, chosen, options, host, err, Path(scratch))
+        return _Update(options, host, out, job, scope, Path(scratch)).work(judged)
+
+
+def _job(options: argparse.Namespace, host: Runner, out: TextIO) -> Job:
+    """What there is to do, once an update that was cut off is finished."""
+    job = job_of(options, host)
+    if not transaction.cut_off(job.workspace):
+        return job
+    if options.dry_run:
+        raise GateError("an update was cut off", "run `weight-gate update` without --dry-run: it finishes it first")
+    finished = transaction.finish(job.workspace)
+    out.writelines(f"{plain(job.workspace.shown(path))}: finished, as it was begun before\n" for path in finished)
+    return job_of(options, host)
+
+
+def _scope(globs: Sequence[str]) -> Scope:
+    for glob in globs:
+        try:
+            if not glob:
+                raise ValueError("it is empty")
+            glob_pattern(glob)
+        except (ValueError, re.error, RecursionError, OverflowError) as error:
+            raise UsageError(f"--only {glob!r} is no glob: {error}", "write it as `match:` has it") from error
+    return Scope(tuple(dict.fromkeys(globs)))
+
+
+def _reason(said: str) -> str:
+    """A reason on one line."""
+    text = " ".join(said.split())
+    if not text:
+        raise UsageError("the reason is empty", "say why the change is meant: --reason 'retrained on …'")
+    if len(text) > record.LONGEST:
+        raise UsageError(f"the reason is longer than {record.LONGEST} characters", "say it shorter")
+    return text
+
+
+def _refuse_pointer(plan: ModelPlan) -> None:
+    if plan.problem is None and has_pointers(plan.path):
+        raise GateError(
+            f"{plan.weights} is a Git LFS pointer, and a reference is made of the file itself",
+            "run `git lfs pull` first",
+        )
+
+
+class _Update:
+    """One call of the command, once the models are judged."""
+
+    def __init__(
+        self, options: argparse.Namespace, host: Runner, out: TextIO, job: Job, scope: Scope, scratch: Path
+    ) -> None:
+        self.options = options
+        self.out = out
+        self.job = job
+        self.base = job.workspace.base
+        self.scope = scope
+        self.scratch = scratch
+        self.shown = Shown(out, options.color)
+        self.terminal = None if host.present else standard_input()
+        self.sources = sources_of(job.workspace, options, host)
+        self.reason: str = options.reason or ""
+        self.written: set[Path] = set()
+
+    def work(self, judged: Sequence[Judged]) -> int:
+        """Shows everything first, and refuses what is asked wrongly before anything is written."""
+        red = [each for each in judged if each.created or each.result.outcome not in GREEN]
+        for each in judged:
+            if each not in red:
+                self.shown.line(f"{each.plan.name}: nothing to approve, everything held")
+        self._refuse_idle(red)
+        offers = [self._offer(each) for each in red]
+        for offer in offers:
+            verb = "would write:" if self.options.dry_run else "an approval writes:"
+            self.shown.offer(offer, self.job.loaded, verb)
+        if not self.options.dry_run:
+            self._refuse([offer for offer in offers if offer.is_open])
+        return max((self._settle(offer) for offer in offers), default=0)
+
+    # What is offered.
+
+    def _offer(self, judged: Judged) -> Offer:
+        try:
+            proposal = self._proposal(judged)
+            for file in proposal.files:
+                refuse_elsewhere(file.target, self.job.workspace)
+                self._refuse_in_use(file.target, judged.plan)
+            after, alone = self._after(proposal)
+            return Offer(judged, proposal, remaining(proposal, after, alone))
+        except GateError as error:
+            return Offer(judged, refusal=error)
+
+    def _proposal(self, judged: Judged) -> Proposal:
+        """What would be written, as the files are now."""
+        folder = self.scratch / f"proposal-{self.job.plans.index(judged.plan)}"
+        folder.mkdir(exist_ok=True)
+        return propose(judged, self.scope, self.job.workspace, self.job.loaded, folder)
+
+    def _refuse_in_use(self, target: Path, plan: ModelPlan) -> None:
+        """What is judged, or read for it, is no place for a reference."""
+        for each in self.job.plans:
+            golden = [asked.expected for asked in (each.loading.predictions if each.loading else ())]
+            own = (each.path, *(each.loading.files if each.loading else ()))
+            if target in own and target not in golden:
+                raise GateError(
+                    f"{self.job.workspace.shown(target)} is not written: it is read for the model {each.name}",
+                    f"name another reference for {plan.name}",
+                )
+
+    def _after(self, proposal: Proposal) -> tuple[ModelResult, ModelResult | None]:
+        """The model judged against what would be written, and where some of it is left out, by itself too."""
+        plans = [proposal.plan]
+        if proposal.left:
+            plans.append(without_reference(replace(proposal.plan, digest=None)))
+        workspace = Workspace(self.base, [*self.job.workspace.roots, self.scratch])
+        sources = replace(self.sources, workspace=workspace)
+        found = Run(plans, workspace, "", threads=self.options.threads, sources=sources).execute()
+        return found.models[0], found.models[1] if proposal.left else None
+
+    # What is refused.
+
+    def _refuse_idle(self, red: Sequence[Judged]) -> None:
+        names = {name for each in red if each.seen for name in each.seen.names}
+        for glob in self.scope.idle(names) if names else ():
+            raise UsageError(
+                f"--only {glob!r} matches no tensor of what is red", "see the names with `weight-gate check`"
+            )
+
+    def _refuse(self, offers: Sequence[Offer]) -> None:
+        if not offers:
+            return
+        if self.options.yes and not self.scope.globs:
+            raise UsageError(
+                "nothing was written: --yes approves only what is named",
+                "say which tensors with --only, as in --only 'head/**'; --only '**' is everything",
+            )
+        if not self.options.yes and self.terminal is None:
+            raise UsageError(
+                "nothing was written: there is no terminal to ask on",
+                "say --yes and which tensors with --only, or --dry-run to see what would be written",
+            )
+        needed = any(offer.proposal and offer.proposal.values_differ for offer in offers)
+        if needed and not self.reason and self.terminal is None:
+            raise UsageError(
+                "nothing was written: an approval needs a reason", "say why with --reason 'retrained on …'"
+            )
+
+    # What is done.
+
+    def _settle(self, offer: Offer) -> int:
+        """Asks and writes; the exit code as far as this model is concerned."""
+        if not offer.is_open:
+            return 4 if offer.is_error else 1
+        code = 1 if offer.remaining.left else 0
+        if self.options.dry_run:
+            return code
+        name = offer.judged.plan.name
+        if not self.options.yes and self._answer(f"approve {name}? [y/N] ").lower() not in {"y", "yes"}:
+            self.shown.line(f"{name}: nothing written")
+            return 1
+        proposal = self._proposal(offer.judged)
+        manifest = self.base / self.job.path.name  # pins of several models stand in it
+        if again := self.written.intersection(file.target for file in proposal.files) - {manifest}:
+            self.shown.line(
+                f"{name}: {self.job.workspace.shown(min(again))} was written for another model: run it again"
+            )
+            return 1
+        self._write(proposal)
+        self.written.update(file.target for file in proposal.files)
+        self.shown.line(f"{name}: written, and recorded in {record.FILE}")
+        return code
+
+    def _write(self, proposal: Proposal) -> None:
+        if not self.reason and proposal.values_differ:
+            self.reason = _reason(self._answer("why is the change meant? "))
+        reason = self.reason or _FIRST
+        when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        by = who(self.options.by, self.base)
+        runtime = proposal.judged.result.runtime
+        tools = {"weight-gate": gate.__version__, **{key: runtime[key] for key in _TOOLS if key in runtime}}
+        proposal = signed(proposal, Made(when, by, reason, commit(self.base), tools))
+        kept = self.base / record.FILE
+        text = record.added(kept, self.job.workspace.shown(kept), recorded(proposal, when, by, reason))
+        transaction.write([transaction.File(kept, text.encode()), *proposal.files], self.job.workspace)
+
+    def _answer(self, question: str) -> str:
+        """One line from the terminal; empty at its end."""
+        if self.terminal is None:
+            return ""
+        self.out.write(plain(question))
+        self.out.flush()
+        answer = self.terminal.readline(_LONGEST_ANSWER)
+        if not answer.endswith("\n"):
+            self.out.write("\n")
+        return answer.strip()

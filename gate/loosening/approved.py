@@ -1,0 +1,130 @@
+"""What a pull request changes and the verdict goes by: locks, blessed files, golden outputs. Seen, not forbidden."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gate.approvals import record
+from gate.errors import GateError
+from gate.locks.lock import Lock
+from gate.locks.text import parse_lock, read_lock
+from gate.loosening.base import Base
+from gate.loosening.entries import Entry
+from gate.loosening.said import APPROVED, cropped, loosened
+from gate.position import Position
+from gate.results import Finding
+from gate.wording import counted
+
+_FEW = 5
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """`blessed` is what this change approves; `shorter` are tensors that a lock had and has no more."""
+
+    blessed: tuple[Finding, ...] = ()
+    shorter: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A file that a manifest goes by."""
+
+    written: str
+    what: str
+    at: Position
+    entry: Entry
+
+
+def approvals(base: Base, entries: tuple[Entry, ...]) -> Approvals:
+    """What is new or changed of the files that the manifest of now names."""
+    blessed: list[Finding] = []
+    shorter: list[Finding] = []
+    notes: list[str] = []
+    for written, each in {each.written: each for entry in entries for each in _files(entry)}.items():
+        path = base.folder / written
+        if each.what != "lock":
+            if base.is_another(path):
+                blessed.append(_found(each, f"{cropped(written)}, {each.what} of {cropped(each.entry.called)}"))
+            continue
+        try:
+            was, now = base.text(path), read_lock(path, written)
+            if was is None:
+                blessed.append(_found(each, f"{cropped(written)} is new: {_made(now)}"))
+                continue
+            before = parse_lock(was, f"{written} at {base.short}")
+        except GateError as error:  # that of now has to be read by the run, which says so
+            notes.append(f"what changed in {cropped(written)} cannot be told: {error.reason}")
+            continue
+        if before != now:
+            blessed.append(_found(each, f"{cropped(written)}: {_difference(before, now)}; {_made(now)}"))
+            shorter += _shorter(before, now, each)
+    try:
+        blessed += _recorded(base)
+    except GateError as error:
+        notes.append(f"what is new in {record.FILE} cannot be told: {error.reason}")
+    return Approvals(tuple(blessed), tuple(shorter), tuple(notes))
+
+
+def _recorded(base: Base) -> Iterator[Finding]:
+    """The entries of the record of approvals that the base's has not."""
+    path = base.folder / record.FILE
+    now = record.approvals(text, record.FILE) if (text := record.read(path, record.FILE)) else ()
+    was = base.text(path) if now else None
+    before = Counter(map(repr, record.approvals(was, f"{base.short}:{record.FILE}"))) if was else Counter[str]()
+    for each in now:
+        if before[repr(each)]:
+            before[repr(each)] -= 1
+            continue
+        files = ", ".join(cropped(str(written["file"])) for written in each["written"][:_FEW])
+        reason = f"{cropped(each['model'])}: {files} approved by {cropped(each['by'])}, {each['when']}: "
+        named = [cropped(name) for name in each.get("names", ())[:_FEW]]
+        details = (f"tensors: {', '.join(named)}",) if named else ()
+        yield Finding(APPROVED, f"{reason}{cropped(each['reason'])}", details=details, position=Position(record.FILE))
+
+
+def named(entries: tuple[Entry, ...]) -> Iterator[str]:
+    """The files that a manifest goes by, as it has them."""
+    yield from (each.written for entry in entries for each in _files(entry))
+    yield record.FILE
+
+
+def _files(entry: Entry) -> Iterator[_Named]:
+    for file in entry.files or (entry.said.weights,):
+        reference = entry.said.reference_for(file)
+        if reference is not None and reference.lock is not None:
+            yield _Named(reference.lock, "lock", entry.at("reference"), entry)
+        if reference is not None and reference.file is not None:
+            yield _Named(reference.file, "the reference", entry.at("reference"), entry)
+    for number, asked in enumerate(entry.said.predictions):
+        at = entry.at("predictions", number)
+        if asked.expected is not None and not asked.from_reference:
+            yield _Named(asked.expected, "expected outputs", at, entry)
+        if asked.inputs is not None:
+            yield _Named(asked.inputs, "inputs for predictions", at, entry)
+
+
+def _found(named: _Named, reason: str) -> Finding:
+    return Finding(APPROVED, reason, position=named.at)
+
+
+def _made(lock: Lock) -> str:
+    made = lock.made
+    return f"by {cropped(made.by)}, {cropped(made.when)}: {cropped(made.reason)}"
+
+
+def _difference(before: Lock, now: Lock) -> str:
+    was = {tensor.name: tensor.digest for tensor in before.tensors}
+    others = sum(1 for tensor in now.tensors if tensor.name in was and tensor.digest != was[tensor.name])
+    new = sum(1 for tensor in now.tensors if tensor.name not in was)
+    told = [f"{counted(count, 'tensor')} {how}" for count, how in ((others, "changed"), (new, "new")) if count]
+    return ", ".join(told) or "other words about the same tensors"
+
+
+def _shorter(before: Lock, now: Lock, named: _Named) -> Iterator[Finding]:
+    names = {tensor.name for tensor in now.tensors}
+    for tensor in before.tensors:
+        if tensor.name not in names:
+            reason = f"{cropped(named.written)} had it, and has it no more"
+            yield loosened("lock-shorter", named.entry.called, reason, named.at, tensor=tensor.name)
