@@ -221,6 +221,7 @@ class Run:
         from gate.runtime.ways import way_of  # noqa: PLC0415 - only where something is loaded
 
         with ExitStack() as self._kept, ExitStack() as files:
+            self._packages = None  # what was installed for another one is gone with it
             if plan.problem:
                 raise plan.problem
             kept = self._kept_by_lfs(plan, files)

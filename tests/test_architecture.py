@@ -56,20 +56,20 @@ ALLOWED = {
     "diff": {"checks", "errors", "plan", "references", "tensors"},
     "requirements": {"errors", "interpreter", "position"},
     "run": {
-        "advice", "asked", "checks", "errors", "formats", "gate", "mutations", "plan", "plan_missing", "position", "references",
-        "requirements", "results", "runtime", "tensors", "workspace",
+        "advice", "asked", "checks", "errors", "formats", "gate", "mutations", "plan", "plan_missing", "position",
+        "references", "requirements", "results", "runtime", "tensors", "workspace",
     },
     "reports": {"errors", "ownership", "position", "results", "wording"},
     "github": {"errors", "interpreter"},
     "loosening": {
-        "action", "approvals", "checks", "errors", "git", "globs", "locks", "manifest", "plan", "position", "results", "tensors",
-        "wording", "workspace",
+        "action", "approvals", "checks", "errors", "git", "globs", "locks", "manifest", "plan", "position", "results",
+        "tensors", "wording", "workspace",
     },
     "commands": {
-        "action", "approvals", "calibrate", "checks", "diff", "errors", "explaining", "formats", "gate", "git", "github", "globs",
-        "init", "interpreter", "listing", "locks", "loosening", "manifest", "mutations", "paths", "plan", "plan_missing",
-        "position", "references", "reports", "requirements", "results", "run", "runtime", "selection", "streams", "tensors",
-        "wording", "workspace", "written",
+        "action", "approvals", "calibrate", "checks", "diff", "errors", "explaining", "formats", "gate", "git",
+        "github", "globs", "init", "interpreter", "listing", "locks", "loosening", "manifest", "mutations", "paths",
+        "plan", "plan_missing", "position", "references", "reports", "requirements", "results", "run", "runtime",
+        "selection", "streams", "tensors", "wording", "workspace", "written",
     },
     "init": {
         "covering", "errors", "formats", "git", "globs", "manifest", "reports", "results", "tensors", "wording",

@@ -29,6 +29,10 @@ Step = Callable[[str], None]
 """Told the condition that comes next."""
 
 
+class NothingToMeasureError(GateError):
+    """A model that nobody asks to predict, and that does not predict what is made up."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """What one model gave: runs by entry of `predictions`, and what it was loaded with."""
@@ -43,7 +47,7 @@ class Measured:
 
 
 def measure(opened: Opened, repeats: int, step: Step) -> Measured:
-    """All runs of one model; raises `GateError` where it does not load, or does not predict at all.
+    """All runs of one model; raises `GateError` where it does not load, or does not predict what it is asked to.
 
     A model without `predictions` is given inputs that are made up, as `check` makes them up.
     """
@@ -53,7 +57,12 @@ def measure(opened: Opened, repeats: int, step: Step) -> Measured:
         step("loading")
         with children.start(Condition("")) as session:
             runtime = {**session.runtime, "confinement": session.confinement["text"]}
-            runs = tuple(_begun(session, asked) for asked in entries)
+            try:
+                runs = tuple(_begun(session, asked) for asked in entries)
+            except Unable as error:
+                if opened.loading.predictions:
+                    raise
+                raise NothingToMeasureError(error.reason, error.hint) from error
             for way in ways(repeats):
                 step(way.name)
                 for found, asked in zip(runs, entries, strict=True):

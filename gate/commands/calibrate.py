@@ -1,20 +1,18 @@
 """`weight-gate calibrate`: how much predictions differ by themselves on this machine, and tolerances that allow it."""
 
 import argparse
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TextIO
 
 from gate.action import Runner
-from gate.calibrate.measure import measure
+from gate.approvals import transaction
+from gate.approvals.transaction import File
+from gate.calibrate.measure import NothingToMeasureError, measure
 from gate.calibrate.result import Calibrated, calibrated
 from gate.calibrate.text import OF_WEIGHTS, model_text
-from gate.checks.evidence import Unable
 from gate.commands.job import Job, job_of, run_of
 from gate.errors import GateError, UsageError
+from gate.manifest import load_manifest
 from gate.manifest.edit import EditError, Put, edited
 from gate.manifest.unified_diff import unified_diff
 from gate.plan import ModelPlan
@@ -53,10 +51,8 @@ def _calibrate(made: Run, plan: ModelPlan, options: argparse.Namespace, progress
         if plan.loading is not None and plan.loading.asked:
             return Calibrated(plan, trouble=error)
         return Calibrated(plan, unloaded=f"{error.reason}: {error.hint}")
-    except Unable as error:
-        if plan.loading is not None and plan.loading.predictions:
-            return Calibrated(plan, trouble=error)
-        return Calibrated(plan, unloaded=f"{error.reason}: {error.hint}")  # nobody asked it to predict
+    except NothingToMeasureError as error:
+        return Calibrated(plan, unloaded=f"{error.reason}: {error.hint}")
     except GateError as error:
         return Calibrated(plan, trouble=error)
 
@@ -88,7 +84,8 @@ def _propose(job: Job, models: Sequence[Calibrated], options: argparse.Namespace
     if new == text:
         return
     if options.write:
-        _replace(job.path, text, new)
+        _refuse_changed(job)
+        transaction.write([File(job.path.absolute(), new.encode())], job.workspace)
         emit(out, harmless(f"\nwritten: {visible(str(job.path))}\n"))
     diff = unified_diff(text, new, Written(text, str(job.path), 0).patched)
     emit(out, harmless(f"\n{_block(diff)}"))
@@ -98,26 +95,7 @@ def _block(text: str) -> str:
     return "".join(f"{visible(line)}\n" for line in text.split("\n")[:-1])
 
 
-def _replace(path: Path, before: str, new: str) -> None:
-    """The manifest with its new text, whole or not at all; raises `UsageError` where it is another one by now."""
-    try:
-        at = path.resolve()
-        if at.read_bytes() != before.encode():
-            raise UsageError(f"{path} was changed meanwhile", "run it again")
-        with _beside(at) as temporary:
-            temporary.write_bytes(new.encode())
-            temporary.chmod(at.stat().st_mode & 0o7777)
-            temporary.replace(at)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", "check its permissions") from error
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    number, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(number)
-    try:
-        yield Path(name)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
+def _refuse_changed(job: Job) -> None:
+    """Measuring takes minutes, in which somebody may have edited the manifest."""
+    if load_manifest(job.path).text != job.loaded.text:
+        raise UsageError(f"{job.path} was changed meanwhile, so nothing was written", "run it again")

@@ -205,7 +205,7 @@ def _items(advice: Advice) -> Iterator[_Item]:
 def _entry(each: Entry, advice: Sequence[str]) -> str:
     worst = each.worst
     lines = [_short(line) for line in story(each)]
-    cause = f"**{_short(worst.reason.strip())}**"
+    cause = f"**{_short(worst.reason.strip() or 'no reason')}**"
     if which := speaker(each):
         lines[0] = f"{which}: {_short_code(worst.tensor or '')}: {cause}"
     elif each.names:

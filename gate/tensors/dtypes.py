@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_EXTENDED = ("bfloat16", "float8", "float6", "float4")
+_EXTENDED = ("bfloat16", "float8_", "float6_", "float4_")
 
 
 @cache

@@ -123,6 +123,30 @@ def test_a_child_that_dies_is_an_error(folder: Path) -> None:
     assert "the process that loads it was killed" in " ".join(done.stdout.split())
 
 
+def test_a_device_that_is_not_there_is_an_error(folder: Path) -> None:
+    done = run_gate("calibrate", manifest(folder, "{weights: model.keras}", "gpu").name, "--device", "gpu", cwd=folder)
+    if "measured on cpu" not in done.stdout and done.returncode == 4:
+        assert "TensorFlow sees none here" in " ".join(done.stdout.split())
+    else:
+        assert "measured on cpu" not in done.stdout  # a machine that has one
+
+
+def test_the_manifest_of_a_link_or_an_alias_is_not_overwritten(folder: Path) -> None:
+    text = "version: 1\nmodels:\n  - weights: model.keras\n    roundtrip: false\n    predictions: &all\n"
+    text += "      - {inputs: inputs.npz, expected: outputs.npz}\n"
+    text += "  - {name: again, weights: golden.keras, load: {code: 'x.py:y'}, predictions: *all}\n"
+    path = folder / "alias.yml"
+    path.write_text(text)
+    done = run_gate("calibrate", path.name, *QUICK, "--model", "model", "--write", cwd=folder)
+    assert done.returncode == 2
+    assert "the manifest cannot be edited here" in done.stderr
+    assert path.read_text() == text
+    shown = run_gate("calibrate", path.name, *QUICK, "--model", "model", cwd=folder)
+    assert shown.returncode == 0
+    assert "write it by hand" in shown.stdout
+    assert "# in models[0].predictions[0]" in shown.stdout
+
+
 @pytest.mark.parametrize("option", ["--repeats=0", "--repeats=x", "--margin=0.5", "--margin=nan"])
 def test_odd_options(folder: Path, option: str) -> None:
     assert run_gate("calibrate", option, cwd=folder).returncode == 2

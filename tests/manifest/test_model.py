@@ -6,9 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from gate.manifest import Manifest
-from gate.manifest.crosscheck import is_glob, stem
+from gate.manifest.crosscheck import stem
 from gate.manifest.fields import STATISTICS
 from gate.manifest.model import ModelEntry, ReferenceEntry, StatisticExpectation, Statistics, TensorRule
+from gate.path_globs import is_glob
 from gate.tensors import rules, statistics
 
 
