@@ -10,6 +10,10 @@ from gate.errors import UnreadableError, UsageError
 from gate.position import Position
 
 
+_LONGEST_NAME = 255
+"""What Linux takes (NAME_MAX of limits.h)."""
+
+
 class Workspace:
     """The folders that a manifest may read from.
 
@@ -36,8 +40,12 @@ class Workspace:
         return cls(base, (repository, *extra))
 
     def locate(self, written: str, position: Position | None = None) -> Path:
-        """The path that `written` means; raises `UsageError` where it leads out of every root by its own words."""
+        """The path that `written` means; raises `UsageError` where it leads out of every root by its own words, or is none."""
         path = Path(os.path.normpath(self.base / written))
+        if any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts):
+            raise UsageError(
+                f"{written} is no path: a name in it is longer than {_LONGEST_NAME} bytes", "correct it", position
+            )
         if not self._inside(Path(os.path.normpath(self.base.resolve() / written))):
             raise UsageError(
                 f"{written} lies outside the workspace",

@@ -65,3 +65,10 @@ def test_globs_find_files_sorted_hidden_ones_too(repository: Path) -> None:
     assert workspace.expand("models/**/x") == ["models/sub.npz/x"]
     with pytest.raises(UsageError):
         workspace.expand("../elsewhere/*")
+
+
+def test_a_name_that_no_file_can_have_is_no_path(repository: Path) -> None:
+    workspace = Workspace.of_manifest(repository / "weight-gate.yml")
+    assert workspace.locate(f"models/{'é' * 127}").name == "é" * 127
+    with pytest.raises(UsageError, match="longer than 255 bytes"):
+        workspace.locate(f"models/{'é' * 128}/b.npz")

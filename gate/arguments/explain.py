@@ -19,7 +19,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         "model", metavar="MODEL", help="the name of a model, the path of its weights, or a glob over either"
     )
     parser.add_argument(
-        "tensors", metavar="TENSOR", nargs="*", help="a tensor's name, or a glob over names; without one, an overview"
+        "tensors",
+        metavar="TENSOR",
+        nargs="*",
+        default=[],
+        help="a tensor's name, or a glob over names; without one, an overview",
     )
     parser.add_argument("--manifest", metavar="FILE", default=MANIFEST, help=f"the manifest (default: {MANIFEST})")
     add_root(parser)

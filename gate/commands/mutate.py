@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TextIO
@@ -78,6 +79,10 @@ def _loader(subject: Subject) -> Damaged | None:
 def _kinds(only: Sequence[str]) -> tuple[str, ...]:
     """The kinds that are asked for; raises `UsageError` for a pattern that is none."""
     for pattern in only:
+        try:
+            glob_pattern(pattern)
+        except re.error as error:
+            raise UsageError(f"--only {pattern} makes no sense as a glob: {error}", "see `match` in the manual") from error
         if not any(_matches(pattern, kind) for kind in DAMAGES):
             raise UsageError(f"--only {pattern}: there is no such kind of damage", f"there are {', '.join(DAMAGES)}")
     return tuple(kind for kind in DAMAGES if not only or any(_matches(pattern, kind) for pattern in only))

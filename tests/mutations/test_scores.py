@@ -194,6 +194,9 @@ def test_the_command(tmp_path: Path) -> None:
     wrong = run_gate("mutate", manifest.name, "--only", "zero", cwd=tmp_path)
     assert wrong.returncode == 2
     assert all(kind in wrong.stderr for kind in DAMAGES)
+    broken = run_gate("mutate", manifest.name, "--only", "{a", cwd=tmp_path)
+    assert broken.returncode == 2
+    assert "makes no sense as a glob" in broken.stderr
 
 
 def test_json(tmp_path: Path) -> None:
