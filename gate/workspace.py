@@ -9,7 +9,6 @@ from gate.checkpoint_names import PART
 from gate.errors import UnreadableError, UsageError
 from gate.position import Position
 
-
 _LONGEST_NAME = 255
 """What Linux takes (NAME_MAX of limits.h)."""
 
@@ -40,7 +39,7 @@ class Workspace:
         return cls(base, (repository, *extra))
 
     def locate(self, written: str, position: Position | None = None) -> Path:
-        """The path that `written` means; raises `UsageError` where it leads out of every root by its own words, or is none."""
+        """The path that `written` means; raises `UsageError` where its words lead out of every root, or are none."""
         path = Path(os.path.normpath(self.base / written))
         if any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts):
             raise UsageError(

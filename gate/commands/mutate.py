@@ -82,7 +82,7 @@ def _kinds(only: Sequence[str]) -> tuple[str, ...]:
         try:
             glob_pattern(pattern)
         except re.error as error:
-            raise UsageError(f"--only {pattern} makes no sense as a glob: {error}", "see `match` in the manual") from error
+            raise UsageError(f"--only {pattern} makes no sense as a glob: {error}", "correct it") from error
         if not any(_matches(pattern, kind) for kind in DAMAGES):
             raise UsageError(f"--only {pattern}: there is no such kind of damage", f"there are {', '.join(DAMAGES)}")
     return tuple(kind for kind in DAMAGES if not only or any(_matches(pattern, kind) for pattern in only))
