@@ -121,7 +121,7 @@ class Served:
         loading = Loading()
         if model.builder:
             file, _, function = model.builder.partition(":")
-            loading = Loading(architecture=Architecture(code=Code(folder / file, function)))
+            loading = Loading(architecture=Architecture(code=Code(folder / file, function, model.builder)))
             sys.path.insert(0, str(folder))
         with open_weights(path) as weights:
             how = way_of(weights, loading, frozenset({Group.WEIGHTS}))
@@ -243,7 +243,7 @@ def trial(model: Model, folder: Path, runs: int) -> dict[str, Any]:
         checked = gate(folder, "check", manifest.name, "--no-reports", "--allow-code", *options, **environment)
         green += checked.returncode == 0
         if checked.returncode:
-            print(checked.stdout, file=sys.stderr)
+            print(checked.stdout + checked.stderr, file=sys.stderr)
     found = {"model": model.name, "tolerance": str(tolerance), "green": green, "runs": runs}
     damaged = gate(folder, "mutate", manifest.name, "--load", "100", "--allow-code", "--json")
     if damaged.returncode:

@@ -21,6 +21,8 @@ class Code:
 
     file: Path
     function: str
+    written: str
+    """As the manifest has it."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class Loading:
         of_metrics = [each.metric.code for each in self.predictions if each.metric]
         built_by = self.architecture.code if self.architecture else None
         found = next((each for each in (self.code, built_by, *of_metrics) if each), None)
-        return f"{found.file.name}:{found.function}" if found else ""
+        return found.written if found else ""
 
     def comes_from_the_file(self, variable: str) -> bool:
         """Whether a variable has to come from the file: all do, unless only some were asked for."""

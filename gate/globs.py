@@ -1,7 +1,13 @@
 """Globs over tensor names: what `match:` means. Needs nothing but the standard library."""
 
 import re
+from dataclasses import dataclass
+from enum import Enum, auto
 from functools import lru_cache
+from math import prod
+from typing import Protocol
+
+from gate.glob_machine import Automaton
 
 _RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)")
 _MOST_DIGITS = 18  # of a number that reports fold (gate.reports.fold)
@@ -9,10 +15,24 @@ _SPECIAL = re.compile(r"[*?\[{}]")
 _BRACES = "a brace itself is written [{] or [}]"
 
 
+class Matcher(Protocol):
+    """What a compiled glob is: as much of a `re.Pattern` as globs need."""
+
+    def fullmatch(self, name: str, /) -> object | None: ...
+
+
 @lru_cache(maxsize=4096)
-def glob_pattern(glob: str) -> re.Pattern[str]:
-    """`glob` compiled for `fullmatch`; raises `re.error` where a set `[…]` or braces make no sense."""
-    return re.compile(glob_to_regex(glob), re.DOTALL)
+def glob_pattern(glob: str) -> Matcher:
+    """`glob` compiled for `fullmatch`; raises `re.error` where a set `[…]` or braces make no sense.
+
+    Whatever the glob and the name, the time grows with the product of their lengths and not faster: both may come from
+    a pull request.
+    """
+    pieces = _pieces(glob)
+    plain = "".join(piece.regex for piece in pieces)
+    re.compile(plain, re.DOTALL)
+    quick = _without_retries(pieces)
+    return Automaton(plain) if quick is None else re.compile(quick, re.DOTALL)
 
 
 def literal(name: str) -> str:
@@ -28,40 +48,126 @@ def glob_to_regex(glob: str) -> str:
     for one of a set, and so `[*]` for a star; `{a,b}` for one of several texts, `{0..11}` for a number from 0 to 11.
     A range becomes a few sets of digits: its size costs nothing.
     """
-    parts: list[str] = []
+    return "".join(piece.regex for piece in _pieces(glob))
+
+
+class _Kind(Enum):
+    FOLDERS = auto()
+    """`**/`"""
+    REST = auto()
+    """`**` at the end."""
+    STAR = auto()
+    SLASH = auto()
+    ONE = auto()
+    """One character."""
+    BRACES = auto()
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A piece of a glob. `choices` counts what stands between commas; 0 where all that it matches has one length."""
+
+    kind: _Kind
+    regex: str
+    choices: int = 0
+
+
+def _pieces(glob: str) -> list[_Piece]:
+    parts: list[_Piece] = []
     i = 0
     while i < len(glob):
         char = glob[i]
         if glob.startswith("**/", i) and (i == 0 or glob[i - 1] == "/"):
-            parts.append("(?:[^/]*/)*")
+            parts.append(_Piece(_Kind.FOLDERS, "(?:[^/]*/)*"))
             i += 3
         elif glob[i:] == "**" and (i == 0 or glob[i - 1] == "/"):
-            parts.append(".*")
+            parts.append(_Piece(_Kind.REST, ".*"))
             i += 2
         elif char == "*":
-            parts.append("[^/]*")
+            parts.append(_Piece(_Kind.STAR, "[^/]*"))
             i += 1
         elif char == "?":
-            parts.append("[^/]")
+            parts.append(_Piece(_Kind.ONE, "[^/]"))
             i += 1
         elif char == "[" and (end := glob.find("]", i + 2)) != -1:
             body = glob[i + 1 : end]
             negated = body.startswith("!")
             inner = re.sub(r"([\\\[\]^&~|])", r"\\\1", body[1:] if negated else body)
-            parts.append(f"(?!/)[{'^' if negated else ''}{inner}]")
+            parts.append(_Piece(_Kind.ONE, f"(?!/)[{'^' if negated else ''}{inner}]"))
             i = end + 1
         elif char == "{":
             end = glob.find("}", i)
             if end == -1:
                 raise re.error(f"a {{ without its }}; {_BRACES}")
-            parts.append(_one_of(glob[i + 1 : end]))
+            inside = glob[i + 1 : end]
+            parts.append(_Piece(_Kind.BRACES, _one_of(inside), _choices(inside)))
             i = end + 1
         elif char == "}":
             raise re.error(f"a }} without its {{; {_BRACES}")
         else:
-            parts.append(re.escape(char))
+            parts.append(_Piece(_Kind.SLASH if char == "/" else _Kind.ONE, re.escape(char)))
             i += 1
-    return "".join(parts)
+    return parts
+
+
+def _choices(inside: str) -> int:
+    """How many texts and ranges braces hold; 0 where all are of one length and none has a slash."""
+    pieces = inside.split(",")
+    bounds = [_RANGE.fullmatch(piece) for piece in pieces]
+    ends = [found.groups() if found else (piece,) for piece, found in zip(pieces, bounds, strict=True)]
+    lengths = {len(end) for each in ends for end in each}
+    return len(pieces) if len(lengths) > 1 or "/" in inside else 0
+
+
+_MOST_CHOICES = 100
+
+
+def _without_retries(pieces: list[_Piece]) -> str | None:
+    """The same language as a regular expression that never goes back to a star once it went on; None if it has to.
+
+    Between two stars of a component stands what has one length, and between two `**/` whole components: the first place
+    where such a thing matches is then as good as any later one. What comes after the last star has to be at the end.
+    """
+    braces = [piece.choices for piece in pieces if piece.choices]
+    with_slashes = any("/" in piece.regex for piece in pieces if piece.kind is _Kind.BRACES)
+    if with_slashes or len(braces) > 2 or prod(braces) > _MOST_CHOICES:
+        return None
+    runs = _split(pieces, _Kind.FOLDERS)
+    told = []
+    for number, run in enumerate(runs):
+        components = [text for each in _split(run, _Kind.SLASH) if (text := _component(each)) is not None]
+        if len(components) < sum(1 for piece in run if piece.kind is _Kind.SLASH) + 1:
+            return None
+        text = "/".join(components)
+        folders = "(?:[^/]*/)*?"
+        if number == 0:
+            told.append(text)
+        else:
+            told.append(f"{folders}{text}" if number == len(runs) - 1 else f"(?>{folders}{text})")
+    return "".join(told)
+
+
+def _component(pieces: list[_Piece]) -> str | None:
+    first, *others = _split(pieces, _Kind.STAR)
+    if any(piece.choices for segment in others[:-1] for piece in segment):
+        return None
+    texts = ["".join(map(_once, segment)) for segment in (first, *others)]
+    return texts[0] + "".join(f"(?>[^/]*?{text})" for text in texts[1:-1]) + (f"[^/]*{texts[-1]}" if others else "")
+
+
+def _once(piece: _Piece) -> str:
+    """Several choices of one length may match the same: one is enough."""
+    return f"(?>{piece.regex})" if piece.kind is _Kind.BRACES and not piece.choices else piece.regex
+
+
+def _split(pieces: list[_Piece], at: _Kind) -> list[list[_Piece]]:
+    found: list[list[_Piece]] = [[]]
+    for piece in pieces:
+        if piece.kind is at:
+            found.append([])
+        else:
+            found[-1].append(piece)
+    return found
 
 
 def _one_of(inside: str) -> str:

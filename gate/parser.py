@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -9,24 +10,17 @@ from typing import Any, NoReturn
 
 import gate
 from gate.arguments import COMMANDS, GROUPS
+from gate.arguments.exits import JUDGED
 from gate.errors import UsageError
 
-EXIT_CODES = """\
-exit codes:
-  0  everything checked, everything held
-  1  something checked did not hold
-  2  usage or manifest error
-  3  nothing was checked
-  4  something could not be checked: unreadable file, missing reference, crash, time-out (beats 1)
-  130, 143  interrupted; partial reports are written
-"""
+EXIT_CODES = f"exit codes:\n{JUDGED}"
 ORDINARY_DAY = """\
 an ordinary day:
   weight-gate check                      judge what weight-gate.yml names; red says why
   weight-gate explain classifier         which line of the manifest asks for what
   weight-gate update --model classifier  approve what has changed on purpose
 
-`weight-gate COMMAND --help` has the options of each, with examples.
+`weight-gate help COMMAND` has the options of each, with examples.
 """
 _SHORT = 16  # characters: what stands before two spaces in a line of help, as a column
 _LONGEST_MEANT = 100
@@ -52,8 +46,13 @@ class _Whole(Parser):
     commands: "argparse._SubParsersAction[Parser]"
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """As always, but for options that no command has."""
-        found, rest = self.parse_known_args(args, namespace)
+        """As always, but for options that no command has, for `help`, and for no word at all."""
+        words = list(sys.argv[1:] if args is None else args)
+        if not words:
+            self.exit(2, self.format_help())
+        if words[0] == "help":
+            words = [*words[1:], "--help"]
+        found, rest = self.parse_known_args(words, namespace)
         if rest:
             parser = self.commands.choices[found.command]
             options = [option for action in parser._actions for option in action.option_strings]  # noqa: SLF001
@@ -122,11 +121,12 @@ def parser() -> argparse.ArgumentParser:
         title="commands", dest="command", required=True, metavar="COMMAND", parser_class=Parser
     )
     for name, arguments in COMMANDS.items():
+        exits = f"\nexit codes:\n{arguments.EXITS}" if arguments.EXITS else ""
         made = whole.commands.add_parser(
             name,
             help=arguments.SUMMARY,
             description=arguments.SUMMARY,
-            epilog=f"examples:\n{arguments.EXAMPLES}\n{EXIT_CODES}",
+            epilog=f"examples:\n{arguments.EXAMPLES}{exits}",
             formatter_class=_Help,
         )
         arguments.add(made)

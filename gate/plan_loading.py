@@ -76,7 +76,7 @@ class _Locate:
         if written is None:
             return None
         file, function = split_code(written)
-        return Code(self.workspace.locate(file), function)
+        return Code(self.workspace.locate(file), function, written)
 
 
 def _positions(loaded: "LoadedManifest", index: int, number: int, entry: "PredictionEntry") -> Mapping[str, Position]:

@@ -3,11 +3,17 @@
 A model that is new has nothing to be compared with. The rules that compare are for the commits after this one.
 """
 
+import os
+import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from gate.asked import REFERENCE, Loading, Prediction
+from gate.errors import GateError, MissingFileError
+from gate.git.repository import Repository
 from gate.plan import ModelPlan
+from gate.references.lock import LockReference
 from gate.tensors.rules import Expect, Rule, Rules
 
 
@@ -27,6 +33,22 @@ def without_reference(plan: ModelPlan) -> ModelPlan:
         ),
         loading=loading,
     )
+
+
+def of_missing_lock(error: GateError, plan: ModelPlan) -> GateError:
+    """`error`; for a lock that is not there with what brings it back: from the commit, or made without a terminal."""
+    if not (isinstance(error, MissingFileError) and isinstance(plan.reference, LockReference)):
+        return error
+    path = plan.reference.path
+    with suppress(GateError):
+        repository = Repository.around(path.parent)
+        kept = repository.inside(path, path.parent)
+        if repository.ask("cat-file", "-e", f"HEAD:{os.fsdecode(kept)}") is not None:
+            hint = f"bring it back: `{shlex.join(['git', 'checkout', 'HEAD', '--', plan.reference.shown])}`"
+            return MissingFileError(error.reason, hint)
+    manifest = [plan.written.file] if plan.written and plan.written.file != "weight-gate.yml" else []
+    command = shlex.join(["weight-gate", "update", *manifest, "--model", plan.name, "--yes", "--only", "**"])
+    return MissingFileError(error.reason, f"make it with `{command}`, and commit it")
 
 
 def waiting(plan: ModelPlan) -> str:

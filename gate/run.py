@@ -28,7 +28,7 @@ from gate.checks.values import coverage
 from gate.errors import GateError, ManifestError, UsageError, defect
 from gate.formats import open_weights
 from gate.plan import NOT_LOADED, ModelPlan
-from gate.plan_missing import waiting, without_reference
+from gate.plan_missing import of_missing_lock, waiting, without_reference
 from gate.position import Position
 from gate.references.interface import Fetched, Missing, Sources
 from gate.references.lfs import from_clone, has_pointers
@@ -323,7 +323,8 @@ class Run:
                     _confine(reference, fetched.workspace)
             except GateError as error:
                 which = f"reference {plan.reference.shown}" if plan.reference else "reference"
-                return _Read(plan, _unreadable(which, error, plan.positions.get("reference")))
+                told = of_missing_lock(error, plan)
+                return _Read(plan, _unreadable(which, told, plan.positions.get("reference")))
         try:
             _confine(candidate, judged.workspace)
             if plan.distinct and reference and self._identities(candidate) & self._identities(reference):
@@ -401,10 +402,12 @@ def _frame(command: str, manifest: str | None, threads: int = 1) -> RunResult:
 
 
 def _subject(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None, threads: int) -> Subject:
+    everything = paired(plan, candidate, reference)
     return Subject(
         candidate=candidate,
         reference=reference,
-        pairing=compared(plan, candidate, reference),
+        pairing=_of_groups(everything, plan.groups),
+        everything=everything,
         pair_again=lambda changed: compared(plan, changed, reference),
         rules=plan.rules,
         groups=plan.groups,
@@ -420,19 +423,26 @@ def _subject(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None,
 
 def compared(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None) -> Pairing:
     """The tensors of the groups that are compared, by the names they are compared under."""
-    ours = _grouped(candidate.tensors, plan.groups)
+    return _of_groups(paired(plan, candidate, reference), plan.groups)
+
+
+def paired(plan: ModelPlan, candidate: WeightSet, reference: WeightSet | None) -> Pairing:
+    """The tensors of all groups, by the same names."""
     if reference is None:
-        return Pairing(ours, {})
-    pairing = pair(
+        return Pairing(candidate.tensors, {})
+    return pair(
         candidate.tensors,
         reference.tensors,
         plan.renames,
         new=lambda name: plan.rules.expectation(name).expect == Expect.NEW,
         removed=lambda name: plan.rules.expectation(name).expect == Expect.REMOVED,
     )
-    theirs = _grouped(pairing.reference, plan.groups)
+
+
+def _of_groups(pairing: Pairing, groups: frozenset[Group]) -> Pairing:
+    theirs = _grouped(pairing.reference, groups)
     uncertain = tuple(each for each in pairing.uncertain if each.reference in theirs)
-    return replace(pairing, candidate=ours, reference=theirs, uncertain=uncertain)
+    return replace(pairing, candidate=_grouped(pairing.candidate, groups), reference=theirs, uncertain=uncertain)
 
 
 def _grouped(tensors: Mapping[str, Tensor], groups: frozenset[Group]) -> dict[str, Tensor]:

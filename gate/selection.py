@@ -35,17 +35,15 @@ class Selection:
     left_out: tuple[LeftOut, ...] = ()
 
 
-def named(plans: Sequence[ModelPlan], names: Sequence[str]) -> Selection:
-    """The models that one of `names` means, a name or a glob over names; all where there is none.
+def named(plans: Sequence[ModelPlan], names: Sequence[str], base: Path) -> Selection:
+    """The models that one of `names` means: a name, a glob over names, or else a weight file; all where there is none.
 
-    Raises `UsageError` for one that means no model.
+    `base` is the manifest's folder. Raises `UsageError` for one that means no model.
     """
     if not names:
         return Selection(tuple(plans))
-    for name in names:
-        if not any(_means(name, plan) for plan in plans):
-            raise UsageError(f"--model {name} names no model of the manifest", _advice(name, plans))
-    taken = tuple(plan for plan in plans if any(_means(name, plan) for name in names))
+    meant = [plan for name in names for plan in _meant(name, plans, base)]
+    taken = tuple(plan for plan in plans if plan in meant)
     others = (plan for plan in plans if plan not in taken)
     return Selection(taken, tuple(_left(plan, "not named by --model") for plan in others))
 
@@ -167,8 +165,14 @@ def _left(plan: ModelPlan, reason: str, untouched: bool = False) -> LeftOut:
     return LeftOut(plan.name, plan.weights, reason, plan.positions.get("weights"), untouched)
 
 
-def _means(name: str, plan: ModelPlan) -> bool:
-    return name == plan.name or fnmatchcase(plan.name, name)
+def _meant(name: str, plans: Sequence[ModelPlan], base: Path) -> Sequence[ModelPlan]:
+    at = {os.path.normpath(folder / name) for folder in (Path.cwd(), base)}
+    found = [plan for plan in plans if name == plan.name or fnmatchcase(plan.name, name)] or [
+        plan for plan in plans if name == plan.weights or os.path.normpath(plan.path) in at
+    ]
+    if not found:
+        raise UsageError(f"--model {name} names no model of the manifest", _advice(name, plans))
+    return found
 
 
 def _advice(name: str, plans: Sequence[ModelPlan]) -> str:

@@ -455,7 +455,7 @@ def test_what_git_cannot_tell_is_an_error(repo: Repo, tmp_path: Path) -> None:
 
 def names(repo: Repo, *asked: str) -> Sequence[str]:
     path = repo.path / "weight-gate.yml"
-    found = named(plan(load_manifest(path), Workspace.of_manifest(path), date(2026, 11, 21)), asked)
+    found = named(plan(load_manifest(path), Workspace.of_manifest(path), date(2026, 11, 21)), asked, repo.path)
     assert len(found.plans) + len(found.left_out) == len(ALL)
     assert not any(each.untouched for each in found.left_out)
     return [each.name for each in found.plans]

@@ -68,7 +68,6 @@ def test_1_something_did_not_hold(folder: Path) -> None:
         (["diff", "new.npz", "old.npz", "--rtol", "1"], "--rtol and --atol go together"),
         (["diff", "new.npz", "old.npz", "--rtol", "nan", "--atol", "0"], "a tolerance is a finite number"),
         (["diff", "new.npz", "old.npz", "--identical", "--rtol", "1", "--atol", "1"], "--identical"),
-        ([], "COMMAND"),
     ],
 )
 def test_2_usage(folder: Path, arguments: list[str], says: str) -> None:

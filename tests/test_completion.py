@@ -54,6 +54,7 @@ def completed(script: Path, *words: str, cwd: Path | None = None) -> set[str]:
         (["completion", ""], ["bash", "zsh", "fish", "tcsh"]),
         (["completion", "z"], ["zsh"]),
         (["explain", "--man"], ["--manifest"]),
+        (["mutate", "--only", "swa"], ["swapped"]),
     ],
     ids=" ".join,
 )

@@ -48,8 +48,37 @@ def test_the_first_help_has_the_groups_with_their_commands() -> None:
 def test_the_help_of_every_command_has_examples_and_exit_codes(name: str) -> None:
     text = helped(name)
     assert f"examples:\n{COMMANDS[name].EXAMPLES}" in text
-    assert EXIT_CODES in text
+    told = text.partition("exit codes:\n")[2]
+    assert told == COMMANDS[name].EXITS
+    assert bool(told) == (name not in {"schema", "completion"})
     assert examples(COMMANDS[name].EXAMPLES)
+
+
+def test_no_word_at_all_prints_the_help_and_is_a_usage_error() -> None:
+    found = run_gate(env={"COLUMNS": str(WIDE)})
+    assert (found.returncode, found.stdout, found.stderr) == (2, "", helped())
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_is_a_word_too(name: str) -> None:
+    words = [name] if name else []
+    found = run_gate("help", *words, env={"COLUMNS": str(WIDE)})
+    assert (found.returncode, found.stdout, found.stderr) == (0, helped(*words), "")
+
+
+def test_help_of_what_is_no_command() -> None:
+    found = run_gate("help", "chekc")
+    assert (found.returncode, found.stdout) == (2, "")
+    assert "did you mean check?" in found.stderr
+
+
+PAGES = {"update": r"\| (\d) \| (.*) \|", "calibrate": r"\| (\d) \| (.*) \|"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_exit_codes_are_those_of_the_page(name: str) -> None:
+    told = [tuple(line.split(maxsplit=1)) for line in COMMANDS[name].EXITS.splitlines()]
+    assert told == re.findall(PAGES[name], (ROOT / "docs" / f"{name}.md").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(

@@ -146,8 +146,8 @@ def sensible(groups: Iterable[Group], subject: Subject) -> tuple[list[Group], li
     too_wide: list[Group] = []
     for group in groups:
         alone = [_measured(replace(group, failed=(each,)), None) for each in group.failed]
-        too_wide += [each for each in alone if _is_swamped(each)]
-        together = tuple(each.failed[0] for each in alone if not _is_swamped(each))
+        too_wide += [each for each in alone if _is_no_noise(each)]
+        together = tuple(each.failed[0] for each in alone if not _is_no_noise(each))
         fine += _parted(replace(group, failed=together), subject) if together else []
     return fine, too_wide
 
@@ -155,11 +155,11 @@ def sensible(groups: Iterable[Group], subject: Subject) -> tuple[list[Group], li
 def _parted(group: Group, subject: Subject) -> Iterator[Group]:
     """The group, or parts of it: what the largest needs may be as wide as the smallest are apart."""
     measured = _measured(group, subject)
-    if not _is_swamped(measured):
+    if not _is_no_noise(measured):
         yield measured
         return
     wanted = measured.wanted
-    small = [each for each in group.failed if wanted is None or each.expected.is_swamped(wanted)]
+    small = [each for each in group.failed if wanted is None or each.expected.is_no_noise(wanted)]
     large = [each for each in group.failed if each not in small]
     if not large:
         small, large = small[:1], small[1:]
@@ -176,8 +176,8 @@ def _measured(group: Group, subject: Subject | None) -> Group:
     return replace(group, wanted=smallest(group.given, found, expected, again))
 
 
-def _is_swamped(group: Group) -> bool:
-    return group.wanted is None or any(each.expected.is_swamped(group.wanted) for each in group.failed)
+def _is_no_noise(group: Group) -> bool:
+    return group.wanted is None or any(each.expected.is_no_noise(group.wanted) for each in group.failed)
 
 
 def _again(group: Group, subject: Subject, tolerance: Tolerance) -> Iterator[Measurement]:
@@ -217,8 +217,8 @@ def entries_of(subject: Subject, judged: ModelResult) -> tuple[list[Entry], list
         except GateError:
             continue
         if made is not None:
-            swamped = made.wanted is None or any(each.is_swamped(made.wanted) for each in made.expected)
-            (far if swamped else fine).append(made)
+            is_no_noise = made.wanted is None or any(each.is_no_noise(made.wanted) for each in made.expected)
+            (far if is_no_noise else fine).append(made)
     return fine, far
 
 

@@ -1,7 +1,7 @@
 """The smallest tolerance that would make a red model green, rule by rule, as a patch; and what it would let through.
 
 Only for values that differ by themselves. Where something else is wrong (a swap, a NaN, a rounding) the cause is to be
-mended, and where a tolerance would have to be as wide as the values are apart, it is no tolerance.
+mended, and where a tolerance would have to be a tenth of what values differ among themselves, it is for no noise.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,7 +35,7 @@ def advise(subject: Subject, judged: ModelResult) -> Iterator[Suggestion]:
     if groups or entries:
         yield _offer(subject, groups, entries, [*others, *(["other tensors differ by more"] if too_wide else [])])
     if too_wide or far:
-        yield _no_offer(too_wide, far)
+        yield _no_offer(too_wide, far, approvable=subject.written is not None)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _patch(written: Written, changes: Iterable[_Change]) -> tuple[str, str]:
         return error.snippet, "yaml"
 
 
-def _no_offer(groups: Sequence[Group], entries: Sequence[Entry]) -> Suggestion:
+def _no_offer(groups: Sequence[Group], entries: Sequence[Entry], approvable: bool) -> Suggestion:
     """Why no tolerance is offered."""
     details: list[str] = []
     for group in groups[:_NAMED]:
@@ -123,12 +123,11 @@ def _no_offer(groups: Sequence[Group], entries: Sequence[Entry]) -> Suggestion:
         expected = max(entry.expected, key=lambda each: each.spread, default=None)
         told = f" {_apart(expected)}" if expected else ""
         details.append(f"predictions[{entry.index}]: {_would_take(entry.wanted, entry.given)}{told}")
-    what = "any trained weights" if groups else "the outputs of any trained model"
+    meant = ". Where the new values are meant, approve them with `weight-gate update`" if approvable else ""
     details.append(
-        f"a tolerance like that would pass {what}: this is a difference, not noise. Where the new values are meant, "
-        "approve them with `weight-gate update`"
+        f"that is more than a tenth of what the values differ among themselves: a difference, not noise{meant}"
     )
-    return Suggestion(KIND, "No tolerance is offered: it would be as wide as the values themselves.", tuple(details))
+    return Suggestion(KIND, "No tolerance is offered: this is no noise.", tuple(details))
 
 
 def _would_take(wanted: Tolerance | None, given: Tolerance) -> str:

@@ -12,7 +12,7 @@ from gate.reports.fold import fold
 from gate.results import Finding
 from gate.tensors.compare import EVERY_BIT, Measurement
 from gate.tensors.dtypes import dtype_name
-from gate.tensors.rules import Expect
+from gate.tensors.pairing import Pairing
 from gate.tensors.survey import Job, measure
 from gate.tensors.weightset import Tensor
 
@@ -41,26 +41,26 @@ class Change:
     told: str = ""
 
 
-def of_values(subject: Subject) -> tuple[Change, ...]:
-    """What differs, in bits, from a reference whose values are there; rules do not count, groups do.
+def everything(subject: Subject) -> Pairing:
+    """All tensors of both files: an approval is of a file, also of what no check looks at."""
+    return subject.everything or subject.pairing
 
-    Tensors that a rule ignores are left out: nobody looks at them, whatever they hold.
-    """
-    pairing = subject.pairing
-    looked_at = [name for name in pairing.names if subject.expectations[name].expect != Expect.IGNORED]
-    both = [name for name in looked_at if name in pairing.candidate and name in pairing.reference]
-    alike = [name for name in both if _kind(subject, name)[0] == _kind(subject, name)[1]]
+
+def of_values(subject: Subject) -> tuple[Change, ...]:
+    """What differs, in bits, from a reference whose values are there; rules and groups do not count."""
+    pairing = everything(subject)
+    alike = [name for name in pairing.both if _kind(pairing, name)[0] == _kind(pairing, name)[1]]
     jobs = (Job(pairing.candidate[name], pairing.reference[name], EVERY_BIT, name) for name in alike)
     measured = measure(jobs, subject.threads)
 
     def found() -> Iterator[Change]:
-        for name in looked_at:
+        for name in pairing.names:
             if name not in pairing.reference:
                 yield Change(name, Kind.NEW)
             elif name not in pairing.candidate:
                 yield Change(name, Kind.REMOVED, pairing.reference[name].name)
             elif name not in measured:
-                ours, theirs = _kind(subject, name)
+                ours, theirs = _kind(pairing, name)
                 told = f"{theirs[0]} {list(theirs[1])} → {ours[0]} {list(ours[1])}"
                 yield Change(name, Kind.CHANGED, pairing.reference[name].name, math.inf, told)
             else:
@@ -72,20 +72,18 @@ def of_values(subject: Subject) -> tuple[Change, ...]:
 def of_locks(subject: Subject, new: Iterable[LockedTensor]) -> tuple[Change, ...]:
     """What differs, by digest, from a lock; `new` is what the file would be locked as."""
     now = {each.name: each for each in new}
-    pairing = subject.pairing
+    pairing = everything(subject)
 
     def found() -> Iterator[Change]:
         for name in pairing.names:
-            if subject.expectations[name].expect == Expect.IGNORED:
-                continue
             ours = now[pairing.candidate[name].name] if name in pairing.candidate else None
             theirs = pairing.reference.get(name)
             if ours is None:
                 yield Change(name, Kind.REMOVED, pairing.reference[name].name)
             elif theirs is None:
                 yield Change(name, Kind.NEW)
-            elif (moved := _moved(theirs, ours)) is not None:
-                yield Change(name, Kind.CHANGED, theirs.name, *moved)
+            elif (how := moved(theirs, ours)) is not None:
+                yield Change(name, Kind.CHANGED, theirs.name, *how)
 
     return tuple(found())
 
@@ -116,8 +114,8 @@ def largest(changes: Iterable[Change], most: int = 1) -> list[Change]:
     return sorted(known, key=lambda each: -(each.size or 0.0))[:most]
 
 
-def _kind(subject: Subject, name: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    sides = (subject.pairing.candidate[name], subject.pairing.reference[name])
+def _kind(pairing: Pairing, name: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    sides = (pairing.candidate[name], pairing.reference[name])
     return tuple((dtype_name(each.dtype), each.shape) for each in sides)
 
 
@@ -129,17 +127,17 @@ def _measured(name: str, reference: str, found: object) -> Iterator[Change]:
         yield Change(name, Kind.CHANGED, reference, found.max_difference, told)
 
 
-def _moved(before: Tensor, now: LockedTensor) -> tuple[float, str] | None:
+def moved(before: Tensor, now: LockedTensor) -> tuple[float, str] | None:
     """How far the moments moved: all that a lock tells of the old values. None where the digests are the same."""
     was = dtype_name(before.dtype)
     if (was, before.shape) != (now.dtype, now.shape):
         return math.inf, f"{was} {list(before.shape)} → {now.dtype} {list(now.shape)}"
     if before.locked is None or before.locked.digest == now.digest:
         return None
-    moved: list[tuple[float, str]] = []
+    apart: list[tuple[float, str]] = []
     for name in ("mean", "std", "min", "max"):
         a, b = before.locked.statistics.get(name), now.statistics.get(name)
         if a is not None and b is not None:
-            moved.append((abs(b - a), f"{name} {distance(a)} → {distance(b)}"))
-    size, told = max(moved, default=(0.0, ""))
+            apart.append((abs(b - a), f"{name} {distance(a)} → {distance(b)}"))
+    size, told = max(apart, default=(0.0, ""))
     return size, told if size else "its moments are the same"

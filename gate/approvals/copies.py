@@ -43,7 +43,7 @@ def copies(weights: There, target: Path, there: There | None, workspace: Workspa
         return _folder(weights, target, there, workspace)
     if weights.format == "checkpoint":
         return _checkpoint(weights, target, there, workspace)
-    _refuse_name(weights.format, target.name, there, shown)
+    refuse_name(weights.format, target.name, there.format if there else None, shown)
     if target.is_dir():
         raise GateError(f"{shown} is a folder, and the weights are one file", "name a file as the reference")
     old = set(there.files) if there else set()
@@ -60,8 +60,9 @@ def at_home(there: There, target: Path) -> There:
     return There(there.format, tuple(folder / each.relative_to(top) for each in there.files))
 
 
-def _refuse_name(format: str, name: str, there: There | None, shown: str) -> None:
-    if there is not None and there.format == format:
+def refuse_name(format: str, name: str, there: str | None, shown: str) -> None:
+    """Raises `GateError` where weights of `format` cannot lie under `name`, where a file of the format `there` does."""
+    if there is not None and there == format:
         return
     named = next((kind for suffix, kind in _NAMED.items() if name.endswith(suffix)), None)
     if named == format or (named is None and there is None):
@@ -112,7 +113,7 @@ def _checkpoint(weights: There, target: Path, there: There | None, workspace: Wo
     if there is None and target.is_dir():
         raise GateError(f"{shown} is a folder without a checkpoint", "name a checkpoint's prefix, like golden/ckpt")
     if there is None:
-        _refuse_name("checkpoint", target.name, there, shown)
+        refuse_name("checkpoint", target.name, None, shown)
     index = there.files[0] if there else target.with_name(f"{target.name.removesuffix(INDEX)}{INDEX}")
     ours, theirs = (each.name.removesuffix(INDEX) for each in (weights.files[0], index))
     beside = weights.files[0].with_name(f"{ours}.meta")

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from gate.approvals.own_reference import own_reference
 from gate.asked import REFERENCE, Prediction
 from gate.checks.evidence import Evidence, Outputs
 from gate.checks.interface import Subject
@@ -57,7 +58,7 @@ def seen_loaded(subject: Subject, judged: ModelResult, scratch: Path, renews: bo
     golden: dict[int, Golden] = {}
     troubles: list[GateError] = []
     if outcomes.get("loaded-values") is Outcome.FAILED and renews:
-        after.append(check_loaded_values(_own_reference(subject)))
+        after.append(check_loaded_values(own_reference(subject)))
     if outcomes.get("predictions") in {Outcome.FAILED, Outcome.ERROR}:
         for number, asked in enumerate(subject.loading.predictions):
             if isinstance(asked.expected, Path) and not _holds(subject, number, asked):
@@ -74,11 +75,6 @@ def seen_loaded(subject: Subject, judged: ModelResult, scratch: Path, renews: bo
         )
         after.append(check_predictions(replace(subject, evidence=cast("Evidence", evidence))))
     return Loaded(tuple(golden.values()), tuple(after), tuple(troubles))
-
-
-def _own_reference(subject: Subject) -> Subject:
-    pairing = replace(subject.pairing, reference=dict(subject.pairing.candidate), uncertain=())
-    return replace(subject, reference=subject.candidate, pairing=pairing)
 
 
 class _Renewed:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from gate.approvals.proposal import Proposal
+from gate.reports.fold import fold
 from gate.results import CheckResult, Finding, ModelResult, Outcome
 
 _GREEN = (Outcome.PASSED, Outcome.WAIVED)
@@ -20,6 +21,13 @@ class Remaining:
 
     barred: tuple[CheckResult, ...] = ()
     left: tuple[CheckResult, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What stays red: tensors, folded, and checks that speak of none."""
+        tensors = [Finding("", "", tensor=each.tensor) for check in self.left for each in check.findings if each.tensor]
+        checks = [check.check for check in self.left if not any(each.tensor for each in check.findings)]
+        return (*dict.fromkeys(each.label() for each in fold(dict.fromkeys(tensors))), *checks)
 
 
 def remaining(proposal: Proposal, after: ModelResult, alone: ModelResult | None) -> Remaining:
@@ -64,7 +72,9 @@ def _of_loading(proposal: Proposal, whole: bool, left: list[CheckResult]) -> Ite
         elif check.check == "predictions" and found.outcome is not Outcome.PASSED:
             yield found
         elif not whole:
-            left.append(check)
+            others = {each.name for each in proposal.left}
+            rest = [each for each in check.findings if each.tensor in others]
+            left.append(replace(check, summary="judged again once the rest is approved", findings=tuple(rest)))
 
 
 def _said(checks: Iterable[CheckResult]) -> Iterator[tuple[str, ...]]:

@@ -1,76 +1,84 @@
 """Files of one approval: all of them, or none; and what was cut off in between is finished by the next update.
 
-Every new file is written beside the one that it replaces, and synced. Then a journal names them all; from there on the
-approval holds, and each is renamed over its target. A process that is killed before the journal is there has changed
-nothing; after it, the next `weight-gate update` does the renames that are left.
+New files are written into a folder of the update's own beside the manifest, which git ignores, and synced. Then a
+journal in there names them all; from there on the approval holds, and each is renamed over its target. A process that
+is killed before the journal is there has changed nothing, and the next update takes its folder away; after it, the next
+`weight-gate update` does the renames that are left. One update at a time has the folder: it holds a lock of it (flock),
+which ends with its process.
 """
 
+import errno
+import fcntl
 import hashlib
-import json
 import os
-import re
-import secrets
 import stat
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from gate.approvals.places import refuse_elsewhere
+from gate.approvals.journal import ABSENT, FOLDER, Move, journal_text, read_journal, state_of
+from gate.approvals.places import refuse_elsewhere, refuse_same
 from gate.errors import GateError
 from gate.git.regular import open_regular
+from gate.git.repository import Repository
 from gate.ownership import give_to_owner_of
 from gate.workspace import Workspace
 
-JOURNAL = ".weight-gate-update.json"
-_STAGED = re.compile(r"\.weight-gate-[0-9a-f]{16}\.new")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+JOURNAL = f"{FOLDER}/journal.json"
+_UNFINISHED = "journal.new"
+_IGNORE = ".gitignore"
 _CHUNK = 1 << 20
-_LARGEST_JOURNAL = 8 << 20
 
 
 @dataclass(frozen=True)
 class File:
-    """What `target` becomes: these bytes, a copy of that file, or nothing any more.
+    """What `target` becomes: these bytes, what a call makes of what is there then, a copy of that file, or nothing.
 
-    `sha256` is that of what was judged, where it has to be that.
+    `sha256` is that of what was judged, where it has to be that; `was` is what has to lie at `target` before, as
+    `state_of` has it, where that matters.
     """
 
     target: Path
-    content: bytes | Path | None
+    content: bytes | Callable[[], bytes] | Path | None
     sha256: str = ""
-
-
-@dataclass(frozen=True)
-class _Move:
-    """A staged file and where it belongs; none is a target that goes."""
-
-    target: Path
-    staged: Path | None
-    sha256: str = ""
+    was: str = ""
 
 
 def write(files: Sequence[File], workspace: Workspace) -> None:
     """Writes all of `files`; raises `GateError` where one cannot be, and then none was."""
-    journal = workspace.base / JOURNAL
-    if os.path.lexists(journal):
-        raise GateError(f"another update is under way: {workspace.shown(journal)} is there", "wait for it to end")
     for each in files:
         refuse_elsewhere(each.target, workspace)
+    refuse_same([each.target for each in files], workspace)
+    folder = workspace.base / FOLDER
     made: list[Path] = []
-    moves: list[_Move] = []
-    try:
+    with _unwritable(workspace):
         try:
-            moves.extend(_staged(each, made) for each in files)  # those before one that fails stay in the list
-            _write_new(journal, _text(moves, workspace.base).encode())
-            _sync(journal.parent)
-        except OSError as error:
-            raise _unwritable(error, workspace) from error
-    except BaseException:
-        _undo(moves, made)
-        raise
-    _carry_out(moves, journal)
+            folder.mkdir()
+            give_to_owner_of(workspace.base, folder)
+        except FileExistsError:
+            _refuse_foreign(workspace)
+    with _alone(workspace):
+        if os.path.lexists(workspace.base / JOURNAL):
+            raise GateError(
+                f"an update was cut off: {workspace.shown(workspace.base / JOURNAL)} is there",
+                "run `weight-gate update`: it finishes it first",
+            )
+        try:
+            with _unwritable(workspace):
+                _sweep(folder)
+                _write_new(folder / _IGNORE, b"*\n")
+                moves = [_staged(number, each, folder, made, workspace) for number, each in enumerate(files)]
+                _write_new(folder / _UNFINISHED, journal_text(moves, workspace.base).encode())
+                _sync(folder)
+                os.replace(folder / _UNFINISHED, workspace.base / JOURNAL)  # noqa: PTH105 - says what it does
+        except BaseException:
+            if not os.path.lexists(workspace.base / JOURNAL):
+                _undo(folder, made)
+                raise
+            _carry_out(moves, workspace)  # a signal: what was begun is done first
+            raise
+        _carry_out(moves, workspace)
 
 
 def digest_of_file(path: Path) -> str:
@@ -81,32 +89,123 @@ def digest_of_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def cut_off(workspace: Workspace) -> bool:
-    """Whether an update was cut off before it had done all that it had begun."""
-    return os.path.lexists(workspace.base / JOURNAL)
+def cut_off(workspace: Workspace) -> tuple[Path, ...]:
+    """The files of an update that was cut off before it had done all that it had begun; nothing is changed.
+
+    Raises `GateError` for a journal that is not this user's own work, and where it cannot be told any more what is left
+    to do.
+    """
+    return tuple(each.target for each in _left(workspace))
 
 
 def finish(workspace: Workspace) -> tuple[Path, ...]:
     """Does what an update that was cut off has left to do; the files that are now as they should be.
 
-    Raises `GateError` where that cannot be told any more: the journal is not believed further than what a commit could
-    do as well.
+    Raises `GateError` as `cut_off` does: nothing is renamed over a file, or taken away, that is not what it was then.
     """
-    journal = workspace.base / JOURNAL
-    if not os.path.lexists(journal):
+    if not os.path.lexists(workspace.base / JOURNAL):
         return ()
-    try:
-        moves = [_checked(each, workspace) for each in _read(journal)]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise GateError(
-            f"an update was cut off, and cannot be finished: {_reason(error)}",
-            f"put the files back with git, and remove {workspace.shown(journal)}",
-        ) from error
-    _carry_out([each for each in moves if each.staged is None or each.staged.exists()], journal)
+    with _alone(workspace):
+        moves = _left(workspace)
+        _carry_out(moves, workspace)
     return tuple(each.target for each in moves)
 
 
-def _carry_out(moves: Iterable[_Move], journal: Path) -> None:
+def _left(workspace: Workspace) -> tuple[Move, ...]:
+    journal = workspace.base / JOURNAL
+    if not os.path.lexists(journal):
+        return ()
+    _refuse_foreign(workspace)
+    try:
+        moves = read_journal(journal, workspace)
+        for each in moves:
+            _refuse_changed(each, workspace)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise GateError(
+            f"an update was cut off, and cannot be finished: {getattr(error, 'strerror', None) or error}",
+            f"put the files back with git, and remove {workspace.shown(journal.parent)}",
+        ) from error
+    return tuple(moves)
+
+
+def _refuse_foreign(workspace: Workspace) -> None:
+    """Raises `GateError` for a folder that came with a commit, or that somebody else made."""
+    folder, journal = workspace.base / FOLDER, workspace.base / JOURNAL
+    shown = workspace.shown(folder)
+    hint = f"see who put it there, and remove {shown}"
+    top = workspace.roots[0]
+    if os.path.lexists(top / ".git"):
+        repository = Repository.around(top)
+        within = os.fsdecode(repository.inside(folder, workspace.base))
+        if repository.call("ls-files", "-z", "--", within):
+            raise GateError(f"{shown} is no update of yours that was cut off: it came with a commit", hint)
+    owners = {os.geteuid()}
+    if os.geteuid() == 0:
+        owners.add(workspace.base.stat().st_uid)  # whose files are what root writes
+    for each in (folder, journal):
+        try:
+            found = each.lstat()
+        except FileNotFoundError:
+            continue  # another update has just ended, or there is no journal yet
+        except OSError as error:
+            raise GateError(f"{shown} cannot be read: {error.strerror}", hint) from error
+        if stat.S_ISLNK(found.st_mode):
+            raise GateError(f"{shown} is no update that was cut off: its journal is a link, no file of ours", hint)
+        if found.st_uid not in owners:
+            raise GateError(f"{shown} is no update of yours that was cut off: another user made it", hint)
+
+
+def _refuse_changed(move: Move, workspace: Workspace) -> None:
+    """Raises `ValueError` where a target is neither as it was nor as it should be."""
+    now = state_of(move.target)
+    if move.staged is not None and os.path.lexists(move.staged):
+        if move.staged.is_symlink() or state_of(move.staged) != move.new:
+            raise ValueError(f"what was to become {workspace.shown(move.target)} is another file by now")
+        fitting = {move.old, move.new}
+    else:
+        fitting = {move.new} if move.staged is not None else {move.old, ABSENT}
+    if now not in fitting:
+        raise ValueError(f"{workspace.shown(move.target)} is another file by now")
+
+
+@contextmanager
+def _alone(workspace: Workspace) -> Iterator[None]:
+    """The folder's lock, without waiting for it."""
+    folder = workspace.base / FOLDER
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise GateError(
+            f"nothing was written: {workspace.shown(folder)} cannot be used: {error.strerror}",
+            "wait for another update to end, or take it out of the way",
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise GateError(
+                f"another update is under way: it has {workspace.shown(folder)}", "wait for it to end"
+            ) from error
+        except OSError as error:
+            raise GateError(
+                f"nothing was written: {workspace.shown(folder)} cannot be locked: {error.strerror}",
+                "work on a file system that knows flock",
+            ) from error
+        if not _is_still(folder, descriptor):
+            raise GateError("nothing was written: another update has just ended", "run it again")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_still(folder: Path, descriptor: int) -> bool:
+    """Whether the folder that is locked is the one that lies there: another update may have taken it away."""
+    with suppress(OSError):
+        return os.path.samestat(folder.lstat(), os.fstat(descriptor))
+    return False
+
+
+def _carry_out(moves: Iterable[Move], workspace: Workspace) -> None:
     left = list(moves)
     try:
         try:
@@ -118,8 +217,10 @@ def _carry_out(moves: Iterable[_Move], journal: Path) -> None:
             raise
         finally:
             if not left:
-                journal.unlink(missing_ok=True)
-                _sync(journal.parent)
+                (workspace.base / JOURNAL).unlink(missing_ok=True)
+                _sync(workspace.base / FOLDER)
+                _undo(workspace.base / FOLDER, ())
+                _sync(workspace.base)
     except OSError as error:
         raise GateError(
             f"the update was cut off: {error.filename or ''} could not be written: {error.strerror}",
@@ -127,32 +228,62 @@ def _carry_out(moves: Iterable[_Move], journal: Path) -> None:
         ) from error
 
 
-def _rename(left: list[_Move]) -> None:
+def _rename(left: list[Move]) -> None:
     """Each that is done leaves the list."""
     while left:
         each = left[0]
         if each.staged is None:
             each.target.unlink(missing_ok=True)
         elif each.staged.exists():
-            os.replace(each.staged, each.target)  # noqa: PTH105 - says what it does
+            _replace(each.staged, each.target)
         _sync(each.target.parent)
         left.pop(0)
 
 
-def _staged(file: File, made: list[Path]) -> _Move:
+def _replace(staged: Path, target: Path) -> None:
+    try:
+        os.replace(staged, target)  # noqa: PTH105 - says what it does
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _replace_across(staged, target)
+
+
+def _replace_across(staged: Path, target: Path) -> None:
+    """Where a folder of the repository is mounted from elsewhere: a copy beside the target is what is renamed."""
+    copy = target.parent / f".weight-gate-{staged.stem}.new"
+    copy.unlink(missing_ok=True)
+    _write_new(copy, staged, stat.S_IMODE(staged.stat().st_mode))
+    os.replace(copy, target)  # noqa: PTH105 - says what it does
+    staged.unlink()
+
+
+def _staged(number: int, file: File, folder: Path, made: list[Path], workspace: Workspace) -> Move:
+    target = file.target
+    old = state_of(target)
+    if file.was and file.was != old:
+        raise GateError(f"nothing was written: {workspace.shown(target)} was changed in between", "run it again")
     if file.content is None:
-        return _Move(file.target, None)
-    folder = file.target.parent
-    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        _refuse_closed(target)
+        return Move(target, None, old, ABSENT)
+    for missing in reversed([each for each in (target.parent, *target.parent.parents) if not each.exists()]):
         missing.mkdir()
         made.append(missing)
         give_to_owner_of(missing.parent, missing)
-    staged = folder / f".weight-gate-{secrets.token_hex(8)}.new"
-    made.append(staged)
-    found = _write_new(staged, file.content, _mode(file.target))
+    _refuse_closed(target)
+    staged = folder / f"{number}.new"
+    content = file.content() if callable(file.content) else file.content
+    found = _write_new(staged, content, _mode(target))
+    give_to_owner_of(target.parent, staged)
     if file.sha256 not in {"", found}:
-        raise GateError(f"nothing was written: {file.content!s} is another file than was judged", "run it again")
-    return _Move(file.target, staged, found)
+        raise GateError(f"nothing was written: {content!s} is another file than was judged", "run it again")
+    return Move(target, staged, old, found)
+
+
+def _refuse_closed(target: Path) -> None:
+    """Raises `OSError` where nothing can be renamed over `target`: known before anything is."""
+    if target.parent.is_dir() and not os.access(target.parent, os.W_OK | os.X_OK, effective_ids=True):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
 
 
 def _mode(target: Path) -> int | None:
@@ -188,17 +319,20 @@ def _chunks(content: bytes | Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _undo(moves: Iterable[_Move], made: Iterable[Path]) -> None:
-    for each in moves:
-        if each.staged is not None:
-            with suppress(OSError):
-                each.staged.unlink(missing_ok=True)
+def _sweep(folder: Path) -> None:
+    """Takes away what an update of before has left in its folder; its journal is not there any more, or not yet."""
+    for each in folder.iterdir():
+        if each.name in {_IGNORE, _UNFINISHED} or (each.suffix == ".new" and each.stem.isdecimal()):
+            each.unlink()
+
+
+def _undo(folder: Path, made: Iterable[Path]) -> None:
+    with suppress(OSError):
+        _sweep(folder)
+        folder.rmdir()
     for path in reversed(list(made)):
         with suppress(OSError):
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()
-            else:
-                path.unlink(missing_ok=True)
+            path.rmdir()
 
 
 def _sync(folder: Path) -> None:
@@ -210,50 +344,13 @@ def _sync(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _text(moves: Iterable[_Move], base: Path) -> str:
-    said = [
-        {
-            "to": os.path.relpath(each.target, base),
-            **({"from": each.staged.name, "sha256": each.sha256} if each.staged else {}),
-        }
-        for each in moves
-    ]
-    return json.dumps({"version": 1, "moves": said}, indent=1) + "\n"
-
-
-def _read(journal: Path) -> list[Any]:
-    if journal.is_symlink() or not journal.is_file() or journal.stat().st_size > _LARGEST_JOURNAL:
-        raise ValueError("its journal is no file of ours")
-    said = json.loads(journal.read_text("utf-8"))
-    if not isinstance(said, dict) or said.get("version") != 1 or not isinstance(said.get("moves"), list):
-        raise ValueError("its journal is none")
-    return list(said["moves"])
-
-
-def _checked(said: Any, workspace: Workspace) -> _Move:
-    """One move of a journal: only within the repository, and only a file that is what the journal says it is."""
-    target = Path(os.path.normpath(workspace.base / str(said["to"])))
-    refuse_elsewhere(target, workspace)
-    if "from" not in said:
-        return _Move(target, None)
-    name, sha256 = str(said["from"]), str(said["sha256"])
-    if not _STAGED.fullmatch(name) or not _SHA256.fullmatch(sha256):
-        raise ValueError("its journal is none")
-    staged = target.parent / name
-    if staged.is_symlink():
-        raise ValueError("its journal names a link")
-    if digest_of_file(staged if staged.exists() else target) != sha256:
-        raise ValueError(f"{workspace.shown(target)} is another file by now")
-    return _Move(target, staged, sha256)
-
-
-def _unwritable(error: OSError, workspace: Workspace) -> GateError:
-    where = f"{workspace.shown(Path(os.fsdecode(error.filename)).parent)}: " if error.filename else ""
-    return GateError(
-        f"nothing was written: {where}{error.strerror or error}",
-        "see that this user may write there, and that there is room",
-    )
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+@contextmanager
+def _unwritable(workspace: Workspace) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = f"{workspace.shown(Path(os.fsdecode(error.filename)).parent)}: " if error.filename else ""
+        raise GateError(
+            f"nothing was written: {where}{error.strerror or error}",
+            "see that this user may write there, and that there is room",
+        ) from error

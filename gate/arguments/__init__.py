@@ -1,6 +1,7 @@
 """The options of each command: one module per command, which `gate.cli` makes a parser of.
 
-A module has `SUMMARY`, the line in the list of commands, `EXAMPLES`, command lines with what each is for, and `add`.
+A module has `SUMMARY`, the line in the list of commands, `EXAMPLES`, command lines with what each is for, `EXITS`, what
+its exit codes mean, and `add`.
 """
 
 import argparse
@@ -27,6 +28,7 @@ class Arguments(Protocol):
 
     SUMMARY: str
     EXAMPLES: str
+    EXITS: str
 
     def add(self, parser: argparse.ArgumentParser) -> None:
         """Adds what the command takes."""

@@ -2,10 +2,13 @@
 
 import argparse
 
+from gate.arguments.exits import JUDGED
+
 SUMMARY = "check, as the inputs of the GitHub action say"
 EXAMPLES = """\
   weight-gate action    what runs in org/weight-gate@v1
 """
+EXITS = JUDGED
 
 
 def add(parser: argparse.ArgumentParser) -> None:

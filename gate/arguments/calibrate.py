@@ -12,6 +12,13 @@ EXAMPLES = """\
   weight-gate calibrate --margin 30            allow thirty times what was measured
   weight-gate calibrate --write                and put it into the manifest
 """
+EXITS = """\
+  0  a tolerance is proposed for every entry that compares numbers
+  1  for one there is none, and it says why
+  2  usage or manifest error
+  3  nothing is loaded, so there was nothing to measure
+  4  something could not be measured: no such file, a crash, a time-out
+"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from gate.arguments.exits import JUDGED
 from gate.arguments.shared import add_base, add_cache, add_common, add_loading, add_manifest, add_models, add_root
 
 REPORTS = "weight-gate-reports"
@@ -15,8 +16,10 @@ EXAMPLES = """\
   weight-gate check --base origin/main             and say what this branch makes the gate let through
   weight-gate check --allow-code                   run the Python functions that the manifest names
   weight-gate check --require-sandbox              an error where loading cannot be confined wholly
+  weight-gate check --quiet                        print only what is not green
   weight-gate check --no-reports models/gate.yml   another manifest, and nothing but the console
 """
+EXITS = JUDGED
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -67,4 +70,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     add_base(parser)
     add_loading(parser)
+    parser.add_argument(
+        "--quiet", action="store_true", help="print only what is not green, where the reports lie, and the verdict"
+    )
     add_common(parser)

@@ -11,6 +11,7 @@ EXAMPLES = """\
   weight-gate completion fish    for ~/.config/fish/completions/weight-gate.fish
   weight-gate completion tcsh    for a file that ~/.tcshrc sources
 """
+EXITS = ""
 
 
 def add(parser: argparse.ArgumentParser) -> None:

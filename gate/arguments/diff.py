@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from gate.arguments.exits import JUDGED
 from gate.arguments.kinds import tolerance_part
 from gate.arguments.shared import add_common
 
@@ -13,6 +14,7 @@ EXAMPLES = """\
   weight-gate diff old.keras new.keras --rtol 1e-3 --atol 0  by a tolerance of one's own
   weight-gate diff old.keras new.keras --group optimizer     the optimizer's state too
 """
+EXITS = JUDGED
 
 
 def add(parser: argparse.ArgumentParser) -> None:

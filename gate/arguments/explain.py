@@ -11,6 +11,11 @@ EXAMPLES = """\
   weight-gate explain 'models/*.keras' '**/bias'  globs over models and over tensors
   weight-gate explain classifier --json           the same for machines
 """
+EXITS = """\
+  0  explained, be it that a check of it would be red
+  2  usage or manifest error; no model and no tensor of that name
+  4  explained as far as can be: `check` could not judge it as the files are now
+"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:

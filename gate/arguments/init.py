@@ -9,8 +9,16 @@ SUMMARY = "write a first manifest for the weights of this repository"
 EXAMPLES = """\
   weight-gate init                                 every weight file below this folder, each with a lock
   weight-gate init models/ --workflow              those of one folder; the workflow for GitHub Actions too
+  weight-gate init --add                           those that the manifest which is there does not name yet
   weight-gate init --reference git                 compare with origin/main, and write no locks
   weight-gate init --dry-run                       print what would be written
+"""
+EXITS = """\
+  0  written, and `check` is green; --dry-run: printed
+  1  written, and `check` is red: the report says why
+  2  usage error, or a file is there already; nothing was written
+  3  no weights were found, or nothing was checked
+  4  a file could not be judged: a comment of the manifest says which, and why
 """
 
 
@@ -32,7 +40,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="what each model is compared with: a lock beside it, origin/main, or nothing (default: a golden file "
         "where there is one, else a lock)",
     )
+    parser.add_argument(
+        "--add", action="store_true", help="add the weights that a manifest which is there does not name, with locks"
+    )
     parser.add_argument("--workflow", action="store_true", help="write .github/workflows/weight-gate.yml too")
-    parser.add_argument("--force", action="store_true", help="write over files that are there")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="write over files that are there; locks, which are approvals, stay as they are",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print what would be written, and write nothing")
     add_common(parser)

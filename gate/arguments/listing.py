@@ -11,6 +11,12 @@ EXAMPLES = """\
   weight-gate list model.keras --against golden.keras  which tensor is compared with which, and why
   weight-gate list saved_model/ --json                 a folder, as JSON
 """
+EXITS = """\
+  0  its tensors are listed
+  2  usage error
+  3  the file has no tensor
+  4  a file could not be read
+"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:

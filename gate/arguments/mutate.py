@@ -13,6 +13,13 @@ EXAMPLES = """\
   weight-gate mutate --load 20                     write and load some of what slipped, and ask its predictions too
   weight-gate mutate --at-least 0.95               exit 1 where less than that share is caught
 """
+EXITS = """\
+  0  every score is as high as --at-least, or the manifest's `mutation_score`, asks; or none is asked for
+  1  one is not, or an undamaged model is red
+  2  usage or manifest error
+  3  nothing was checked
+  4  an undamaged model cannot be judged, or there is no score
+"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ SUMMARY = "print the JSON Schema of manifests (draft-07)"
 EXAMPLES = """\
   weight-gate schema    redirect it to a file that an editor reads
 """
+EXITS = ""
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -50,7 +50,7 @@ def add_models(parser: argparse.ArgumentParser) -> None:
         dest="models",
         action="append",
         default=[],
-        help="only the models of this name, or glob over names (repeatable)",
+        help="only the models of this name, glob over names, or weight file (repeatable)",
     )
 
 

@@ -11,6 +11,12 @@ EXAMPLES = """\
   weight-gate update --dry-run                              only show what it would write
   weight-gate update --yes --only '**' --reason 'retrained on the spring data'
 """
+EXITS = """\
+  0  all that was asked for is written, or there was nothing to approve
+  1  something stays red: it was not named, cannot be approved, or the answer was no
+  2  usage: nobody to ask, no reason, a glob that matches nothing, a broken record; nothing was written
+  4  something could not be judged, or not be written
+"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:

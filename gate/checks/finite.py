@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gate.checks.interface import Subject, result, unreadable
-from gate.checks.wording import place
+from gate.checks.wording import NOT_SHIPPED, place
 from gate.errors import UnreadableError
 from gate.results import CheckResult, Finding
 from gate.tensors.compare import Measurement
@@ -50,7 +50,7 @@ def _judge(subject: Subject, name: str) -> Iterator[Finding]:
                 f"{count:,} of {found.elements:,} elements {'is' if count == 1 else 'are'} {word}",
                 tensor=name,
                 details=(f"first at {place(first, shape)}",),
-                hint=f"if they belong there, add a rule with `{key}: allowed`",
+                hint=f"{NOT_SHIPPED}; only if they belong there, add a rule with `{key}: allowed`",
                 severity=count / found.elements,
                 position=subject.position(name, key, fallback="weights"),
             )

@@ -50,6 +50,8 @@ class Subject:
     """What loading shows; None where the file is not loaded."""
     written: Written | None = None
     """Where the model stands in a manifest, if it does."""
+    everything: Pairing | None = field(default=None, repr=False)
+    """The tensors of all groups, paired; None where `pairing` has them all."""
     pair_again: Callable[[WeightSet], Pairing] = field(default=_unpaired, repr=False)
     """Pairs another state of the candidate with the same reference, by the same rules."""
     renewable: bool = False

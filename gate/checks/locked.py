@@ -1,14 +1,15 @@
 """What is said of a tensor that has another digest than a lock's. A lock proves equality, and nothing nearer."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gate.checks.interface import UNCHECKABLE, Subject, unreadable
-from gate.checks.wording import distance, kind_of
+from gate.checks.swapped import WRITER
+from gate.checks.wording import NOT_SHIPPED, UNSET, distance, kind_of
 from gate.errors import UnreadableError
 from gate.results import Finding
 from gate.tensors.compare import Measurement
-from gate.tensors.diagnose import Diagnosis
+from gate.tensors.diagnose import CONSTANT, SWAPPED, Diagnosis
 from gate.tensors.diagnose_locked import explain_locked_value
 from gate.tensors.dtypes import dtype_name
 from gate.tensors.locked import LOCKED_STATISTICS
@@ -17,19 +18,20 @@ from gate.tensors.rules import Expect
 
 _FILE = "to judge by a tolerance, use a file, or one from git, as the reference"
 _MEANT = f"if the new values are meant, approve them with `weight-gate update`; {_FILE}"
-_DIAGNOSED = (
-    "see what wrote this file: it may go by order where it should go by name; if the move is meant, say so in `names`, "
-    "or approve it with `weight-gate update`"
-)
+_MOVED = f"{WRITER}; if the move is meant, approve it with `weight-gate update`"
+_HINTS = {SWAPPED: _MOVED, "misplaced-tensor": _MOVED, CONSTANT: f"{UNSET}; {_MEANT}"}
 
 
-def judge_locked(subject: Subject, name: str, found: Measurement) -> Iterator[Finding]:
-    """Judges a compared tensor of another digest: red where it must be near, green only where it is proved changed."""
+def judge_locked(subject: Subject, name: str, found: Measurement, swapped: dict[str, str]) -> Iterator[Finding]:
+    """Judges a compared tensor of another digest: red where it must be near, green only where it is proved changed.
+
+    `swapped` takes the tensor that this one changed places with.
+    """
     moved = subject.moved[name]
     if isinstance(moved, UnreadableError):
         yield unreadable(name, moved, subject.position(name))
     elif subject.expectations[name].expect != Expect.CHANGED:
-        yield _mismatch(subject, name, found, moved)
+        yield _mismatch(subject, name, found, moved, swapped)
     elif not moved.is_proved:
         yield Finding(
             UNCHECKABLE,
@@ -42,7 +44,7 @@ def judge_locked(subject: Subject, name: str, found: Measurement) -> Iterator[Fi
         )
 
 
-def _mismatch(subject: Subject, name: str, found: Measurement, moved: Moved) -> Finding:
+def _mismatch(subject: Subject, name: str, found: Measurement, moved: Moved, swapped: dict[str, str]) -> Finding:
     actual, expected = subject.pairing.candidate[name], subject.pairing.reference[name]
     criterion = subject.criterion(name)
     position = subject.position(name, "expect" if criterion.bitwise else "tolerance", "expect")
@@ -63,19 +65,31 @@ def _mismatch(subject: Subject, name: str, found: Measurement, moved: Moved) -> 
         diagnosis = subject.diagnose(lambda: explain_locked_value(name, actual, expected, found.digest, *libraries))
     except UnreadableError as error:
         undiagnosed = (f"no diagnosis: {error.reason}",)
+    if diagnosis and diagnosis.kind == SWAPPED:
+        swapped[name] = diagnosis.names[0]
     headline = "another digest than the lock's: at least one element differs"
     nearer = "" if criterion.bitwise or moved.is_proved else f"; whether within {criterion.tolerance} it cannot tell"
-    is_far = moved.is_proved and moved.apart and not criterion.bitwise
+    is_far = moved.is_proved and any(math.isfinite(each.ratio) for each in moved.apart) and not criterion.bitwise
     details = (_change(moved), *([_proof(moved)] if is_far else []))
     return Finding(
         diagnosis.kind if diagnosis else "lock-mismatch",
         diagnosis.text if diagnosis else headline + nearer,
         tensor=name,
         details=(*((headline,) if diagnosis else ()), *details, *undiagnosed),
-        hint=_DIAGNOSED if diagnosis and diagnosis.kind in {"swapped-tensor", "misplaced-tensor"} else _MEANT,
+        hint=_hint(diagnosis, moved),
         severity=max((each.ratio for each in moved.apart), default=math.inf),
         position=position,
     )
+
+
+def _hint(diagnosis: Diagnosis | None, moved: Moved) -> str:
+    if _is_finite(moved.expected) and not _is_finite(moved.actual):
+        return f"{NOT_SHIPPED}; {_MEANT}"
+    return _HINTS.get(diagnosis.kind, _MEANT) if diagnosis else _MEANT
+
+
+def _is_finite(statistics: Mapping[str, float]) -> bool:
+    return all(map(math.isfinite, statistics.values()))
 
 
 def _change(moved: Moved) -> str:

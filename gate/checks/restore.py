@@ -4,13 +4,15 @@ The tags of `gate.runtime.tags` tell which tensor landed in which variable; name
 real file left in each variable is compared with the tensor that landed there, bit for bit.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from gate.asked import Loading, Waiver
 from gate.checks.evidence import NotLoaded
 from gate.checks.framework_warnings import warnings_of
 from gate.checks.interface import UNCHECKABLE, UNREADABLE, Subject, result, unreadable
 from gate.checks.landings import ELSEWHERE, NOT_LOADED, NOT_RESTORED, Account, Trouble, active, is_waived
+from gate.checks.renamed import layers_renamed, quoted
 from gate.checks.wording import kind_of, number, place, share
 from gate.errors import UnreadableError
 from gate.position import Position
@@ -24,6 +26,7 @@ from gate.wording import counted
 __all__ = ["ALTERED", "ELSEWHERE", "FAILED", "NOT_LOADED", "NOT_RESTORED", "check_restore", "restore_waivers"]
 
 ALTERED, FAILED = "altered", "load-failed"
+_ABSENT = frozenset({NOT_LOADED, NOT_RESTORED})
 _MOST_NAMED = 5
 
 
@@ -37,6 +40,7 @@ def check_restore(subject: Subject) -> CheckResult:
     account = Account(restored, subject.loading, subject.groups, at)
     troubles = [*account.troubles(), *_altered(account, subject.threads)]
     # What could not be read is not restored in some other way: no waiver is about that.
+    troubles = _renamed(subject, troubles)
     kept = [
         trouble.finding
         for trouble in troubles
@@ -55,6 +59,28 @@ def check_restore(subject: Subject) -> CheckResult:
     kept += warnings_of(restored.said, at)
     kept += _idle(subject.loading, account, subject.positions.get("restore") or at)
     return result("restore", summary, kept, len(account.asked_tensors), at)
+
+
+def _renamed(subject: Subject, troubles: Sequence[Trouble]) -> list[Trouble]:
+    """With what to do where the file has a layer under another name than the reference and the code."""
+    if not any(trouble.finding.kind in _ABSENT for trouble in troubles):
+        return list(troubles)
+    hints: dict[str, str] = {}
+    for each in layers_renamed(subject):
+        glob = f"{each.new}**" if each.new.endswith("/") else each.new
+        waiver = f"restore: {{waive: [{{match: {quoted(glob)}, reason: why, until: YYYY-MM-DD}}]}}"
+        hint = (
+            f"file and code disagree on a name: {each.new} in the file is {each.old} in the code. Either rename it in"
+            f" the code, and tell the new name by `names`; or save the file anew with {each.old}, and no rule is needed"
+            f". Where it need not arrive meanwhile: `{waiver}`"
+        )
+        hints |= dict.fromkeys((*each.missing, *each.surplus), hint)
+    return [
+        replace(trouble, finding=replace(trouble.finding, hint=hints[trouble.finding.tensor or ""]))
+        if trouble.finding.kind in _ABSENT and trouble.finding.tensor in hints
+        else trouble
+        for trouble in troubles
+    ]
 
 
 def restore_waivers(subject: Subject) -> tuple[CheckResult, ...]:

@@ -25,6 +25,8 @@ PREDICTIONS = "prediction-mismatch"
 _OTHER_GRAPH = Criterion(Tolerance(1e-5, 1e-6), nan=True, inf=True)
 """Of two graphs that compute the same in another order (docs/tolerances.md)."""
 _OTHERWISE = "equal weights that predict otherwise: a layer has state that is not saved, or draws at random"
+_LONG = 80
+"""More characters than that are not said twice."""
 _SILENT = "save what it is called with too, or mend what is built when it is loaded"
 
 
@@ -40,7 +42,7 @@ def check_roundtrip(subject: Subject) -> CheckResult:
     for each in asked or ():
         seen.format(subject.loaded, each)
     seen.findings += [_stranger(name, at) for name in subject.loaded.strangers]
-    return result("roundtrip", "; ".join(seen.told), seen.findings, seen.checked, at)
+    return result("roundtrip", seen.summary, seen.findings, seen.checked, at)
 
 
 def _stranger(name: str, at: Position | None) -> Finding:
@@ -61,11 +63,22 @@ class _Seen:
     threads: int
     at: Position | None
     findings: list[Finding] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
+    """What was said, and before it of which load or format."""
     checked: int = 0
     in_words: bool = False
     made_up: bool = False
     """Whether nobody gave inputs: what the model makes of those is no fault of its own."""
+
+    @property
+    def summary(self) -> str:
+        """All of it; a long text that several have is said once."""
+        ways: dict[tuple[str, str], list[str]] = {}
+        for called, text in self.told:
+            ways.setdefault(("" if len(text) > _LONG else called, text), []).append(called)
+        return "; ".join(
+            ", ".join(filter(None, called)) + ": " * any(called) + text for (_, text), called in ways.items()
+        )
 
     def repeats(self, evidence: Evidence) -> None:
         """Loads of the same file; there is one at least."""
@@ -85,12 +98,12 @@ class _Seen:
     def own_format(self, evidence: Evidence) -> None:
         """The file's own format, which nobody asked for in words: that it cannot be saved is said, and no error."""
         if not evidence.own_format:
-            self.told.append(f"not saved again: {evidence.not_saved}")
+            self.told.append(("", f"not saved again: {evidence.not_saved}"))
             return
         try:
             self.format(evidence, evidence.own_format, unsaved=NotSaved)
         except NotSaved as error:
-            self.told.append(f"{evidence.own_format}: not saved ({error.reason})")
+            self.told.append((evidence.own_format, f"not saved ({error.reason})"))
 
     def format(self, evidence: Evidence, format: str, unsaved: type[NotSaved] | tuple[()] = ()) -> None:
         """Saved in one format and loaded again; raises `unsaved` errors."""
@@ -106,7 +119,7 @@ class _Seen:
             self._refused(UNCHECKABLE, f"{format}: {error.reason}", error)
 
     def _refused(self, kind: str, reason: str, error: GateError) -> None:
-        self.told.append(reason)
+        self.told.append(("", reason))
         self.findings.append(Finding(kind, reason, hint=error.hint, position=self.at))
 
     def _compare(self, again: Again, kind: str, called: str) -> None:
@@ -126,7 +139,7 @@ class _Seen:
             )
         self.findings += found
         self.checked += len(again.before)
-        self.told.append(f"{called}: {counted(len(found), 'difference') if found else _alike(again, mute)}")
+        self.told.append((called, counted(len(found), "difference") if found else _alike(again, mute)))
 
 
 def _mute(again: Again) -> list[str]:

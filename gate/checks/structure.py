@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from gate.checks.interface import UNCHECKABLE, Subject, result, unreadable
-from gate.checks.renamed import Renamed, renamed_layers
+from gate.checks.renamed import Renamed, found_under, renamed_layers
 from gate.checks.wording import kind_of
 from gate.errors import UnreadableError
 from gate.results import CheckResult, Finding
-from gate.tensors.diagnose import Diagnosis, explain_missing, explain_shape
-from gate.tensors.diagnose_locked import explain_locked_missing
+from gate.tensors.diagnose import Diagnosis, explain_shape
 from gate.tensors.dtypes import dtype_name
 from gate.tensors.pairing import Uncertain, names_in
 from gate.tensors.rules import Expect
@@ -95,11 +94,7 @@ def _judge_missing(subject: Subject, name: str, moved: dict[str, tuple[str, ...]
         return
     found: Diagnosis | None = None
     try:
-        criterion, surplus = subject.criterion(name), subject.surplus_library
-        if missing.locked is not None:
-            found = subject.diagnose(lambda: explain_locked_missing(name, missing, surplus))
-        else:
-            found = subject.diagnose(lambda: explain_missing(name, missing, criterion, surplus))
+        found = found_under(subject, name)
     except UnreadableError as error:
         yield unreadable(name, error, position)
     if found is not None:

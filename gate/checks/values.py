@@ -1,17 +1,19 @@
 """Every value within its tolerance, rule by rule; what must be identical is, what must have changed has."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from gate.checks.inline import inline_array
 from gate.checks.interface import COMPARED, Subject, result, unreadable
 from gate.checks.locked import judge_locked
-from gate.checks.wording import distance, number, place, rounded_up, share
+from gate.checks.swapped import WRITER, rules_of_swaps
+from gate.checks.wording import NOT_SHIPPED, UNSET, distance, is_finite, number, place, rounded_up, share
 from gate.errors import UnreadableError
 from gate.position import Position
 from gate.results import CheckResult, Coverage, Finding
 from gate.tensors.compare import Criterion, Measurement, Mismatch, compare
-from gate.tensors.diagnose import Diagnosis, explain_value
+from gate.tensors.diagnose import CONSTANT, SWAPPED, Diagnosis, explain_value
 from gate.tensors.dtypes import is_floating
 from gate.tensors.moments import Moved
 from gate.tensors.rules import Expect, Expectation
@@ -19,20 +21,29 @@ from gate.tensors.weightset import Tensor
 from gate.wording import counted
 
 _MEANT = "if the new values are meant, make this file the reference, or give the tensor a rule that fits"
-_DIAGNOSED = dict.fromkeys(
-    ("swapped-tensor", "misplaced-tensor"),
-    "see what wrote this file: it may go by order where it should go by name; if the move is meant, say so in `names`",
-)
+_MOVED = frozenset({SWAPPED, "misplaced-tensor"})
 
 
 def check_values(subject: Subject) -> CheckResult:
     """Judges every tensor that has something to be compared with: the reference's, or values in the manifest."""
-    findings = [finding for name in subject.judged for finding in _judge(subject, name)]
+    swapped: dict[str, str] = {}
+    findings = [finding for name in subject.judged for finding in _judge(subject, name, swapped)]
+    rules = rules_of_swaps(subject, findings, swapped)
+    findings = [_with_rules(each, rules) for each in findings]
     covered = coverage(subject)
     if not covered.compared and _meant_to_compare(subject):
         findings.append(_nothing_compared(subject))
     checked = sum(1 for name in subject.judged if _has_values(subject, name) and subject.pairing.candidate[name].size)
     return result("values", _summary(subject, covered, findings), findings, checked, _position(subject))
+
+
+def _with_rules(finding: Finding, rules: Mapping[str, str]) -> Finding:
+    """What to do where two whole layers changed places, said with the rules that fit."""
+    rule = rules.get(finding.tensor or "") if finding.kind == SWAPPED else None
+    if rule is None:
+        return finding
+    how = f"if the move is meant, it takes three steps: `{rule}`"
+    return replace(finding, hint=finding.hint.replace(WRITER, f"{WRITER}; {how}", 1))
 
 
 def coverage(subject: Subject) -> Coverage:
@@ -128,7 +139,7 @@ def _widest(subject: Subject) -> str:
     return f"{counted(len(drifted), 'tensor')} within tolerance, at most {distance(largest)} apart ({name})"
 
 
-def _judge(subject: Subject, name: str) -> Iterator[Finding]:
+def _judge(subject: Subject, name: str, swapped: dict[str, str]) -> Iterator[Finding]:
     found = subject.measurements[name]
     if isinstance(found, UnreadableError):
         if _has_values(subject, name):
@@ -137,11 +148,11 @@ def _judge(subject: Subject, name: str) -> Iterator[Finding]:
     expectation = subject.expectations[name]
     if name in subject.compared:
         if found.digest:
-            yield from judge_locked(subject, name, found)
+            yield from judge_locked(subject, name, found, swapped)
         elif expectation.expect == Expect.CHANGED:
             yield from _judge_changed(subject, name, found)
         elif found.violating:
-            yield _mismatch(subject, name, found)
+            yield _mismatch(subject, name, found, swapped)
     if expectation.values is not None:
         yield from _judge_inline(subject, name, expectation)
 
@@ -160,7 +171,7 @@ def _judge_changed(subject: Subject, name: str, found: Measurement) -> Iterator[
     )
 
 
-def _mismatch(subject: Subject, name: str, found: Measurement) -> Finding:
+def _mismatch(subject: Subject, name: str, found: Measurement, swapped: dict[str, str]) -> Finding:
     criterion = subject.criterion(name)
     actual, expected = subject.pairing.candidate[name], subject.pairing.reference[name]
     position = subject.position(name, "expect" if criterion.bitwise else "tolerance", "expect")
@@ -172,6 +183,8 @@ def _mismatch(subject: Subject, name: str, found: Measurement) -> Finding:
     except UnreadableError as error:
         undiagnosed = (f"no diagnosis: {error.reason}",)
     headline, *numbers = _headline(found, criterion, actual), *_story(found, criterion, actual)
+    if diagnosis and diagnosis.kind == SWAPPED:
+        swapped[name] = diagnosis.names[0]
     if diagnosis:  # the cause first; further elements would add nothing to it
         headline, numbers = diagnosis.text, [headline, *numbers[:1]]
     return Finding(
@@ -179,10 +192,20 @@ def _mismatch(subject: Subject, name: str, found: Measurement) -> Finding:
         headline,
         tensor=name,
         details=(*numbers, *_enough(found, criterion, actual), *undiagnosed),
-        hint=_DIAGNOSED.get(diagnosis.kind, _MEANT) if diagnosis else _MEANT,
+        hint=_hint(found, diagnosis),
         severity=_severity(found),
         position=position,
     )
+
+
+def _hint(found: Measurement, diagnosis: Diagnosis | None) -> str:
+    if found.worst is not None and not is_finite(found.worst.actual) and is_finite(found.worst.expected):
+        return f"{NOT_SHIPPED}; {_MEANT}"
+    if diagnosis and diagnosis.kind in _MOVED:
+        return WRITER
+    if diagnosis and diagnosis.kind == CONSTANT:
+        return f"{UNSET}; {_MEANT}"
+    return _MEANT
 
 
 def _judge_inline(subject: Subject, name: str, expectation: Expectation) -> Iterator[Finding]:

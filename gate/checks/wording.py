@@ -1,5 +1,6 @@
 """How checks put tensors and numbers into words."""
 
+import cmath
 import math
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any
@@ -9,6 +10,10 @@ import numpy as np
 from gate.tensors.dtypes import dtype_name
 from gate.tensors.weightset import Tensor
 
+UNSET = "see whether it was loaded and trained, and this file saved after that"
+"""What to do about a tensor that looks as it was built."""
+NOT_SHIPPED = "the training diverged, or the file is damaged: do not ship it"
+"""What to do about NaN and infinities that nobody expects."""
 _LONGEST_TEXT = 120
 
 
@@ -34,6 +39,11 @@ def number(value: Any) -> str:
     short = f"{value:.9g}"
     with np.errstate(all="ignore"):
         return short if float(np.float32(value)) == value or float(short) == value else repr(value)
+
+
+def is_finite(value: object) -> bool:
+    """Whether it is no NaN and no infinity."""
+    return not isinstance(value, float | complex) or cmath.isfinite(value)
 
 
 def distance(value: float) -> str:

@@ -92,7 +92,7 @@ def _propose(job: Job, models: Sequence[Calibrated], options: argparse.Namespace
 
 
 def _block(text: str) -> str:
-    return "".join(f"{visible(line)}\n" for line in text.split("\n")[:-1])
+    return "".join(f"{visible(line, keep=chr(9))}\n" for line in text.split("\n")[:-1])
 
 
 def _refuse_changed(job: Job) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from gate.action import Runner
+from gate.approvals.earlier import earlier_lock, since
 from gate.approvals.outputs import Loaded, seen_loaded
 from gate.approvals.proposal import Judged
 from gate.approvals.seen import Seen, seen
@@ -29,7 +30,7 @@ def candidates(
     job: Job, chosen: Sequence[ModelPlan], options: argparse.Namespace, host: Runner, err: TextIO, scratch: Path
 ) -> list[Judged]:
     """Every model that is selected, as `check` judges it; one whose reference is not there yet without it."""
-    created = {id(plan): _is_missing(plan, job.workspace) for plan in job.plans}
+    created = {id(plan): is_missing(plan, job.workspace) for plan in job.plans}
     plans = tuple(without_reference(plan) if created[id(plan)] else plan for plan in job.plans)
     run = run_of(replace(job, plans=plans), options, host)
     collected = _Collected(chosen, [created[id(plan)] for plan in chosen], run, scratch)
@@ -42,7 +43,7 @@ def candidates(
     ]
 
 
-def _is_missing(plan: ModelPlan, workspace: Workspace) -> bool:
+def is_missing(plan: ModelPlan, workspace: Workspace) -> bool:
     """Whether the reference is a file of the workspace that is not there yet."""
     if plan.problem is not None or not isinstance(plan.reference, LockReference | PathReference):
         return False
@@ -94,6 +95,12 @@ class _Collected:
         if self._run.result.models[self._at].outcome in GREEN and not self._created[self._at]:
             return
         try:
-            self.seen[self._at] = seen(subject, isinstance(self._plans[self._at].reference, LockReference))
+            reference = self._plans[self._at].reference
+            found = seen(subject, isinstance(reference, LockReference))
+            if self._created[self._at] and isinstance(reference, LockReference) and found.lock is not None:
+                before = earlier_lock(reference.path, reference.shown)
+                told = since(before, found.lock, reference.path, reference.shown) if before else None
+                found = replace(found, earlier=told)
+            self.seen[self._at] = found
         except Exception as error:  # noqa: BLE001 - as any check: the other models go on
             self.troubles[self._at] = error if isinstance(error, GateError) else defect(error)

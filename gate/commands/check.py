@@ -48,7 +48,8 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
 
     def report() -> None:
         result = watch.added(job.result)
-        write_console(result, out, color=options.color, reports={kind: str(at) for kind, at in paths.items()})
+        lie = {kind: str(at) for kind, at in paths.items()}
+        write_console(result, out, color=options.color, reports=lie, quiet=options.quiet)
         if options.annotations == "always" or (options.annotations == "auto" and host.present):
             write_annotations(result, out)
         files.write(result)

@@ -9,6 +9,7 @@ from gate.action import Runner
 
 _FILES = ("FILE", "MANIFEST", "PATH")
 _FOLDERS = ("DIR",)
+_KIND = "KIND"
 """Of what takes a path: what it is called in the help."""
 
 
@@ -18,7 +19,11 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
 
     parser: argparse.ArgumentParser = options.parser
     for action in _actions(parser):
-        if action.metavar in _FOLDERS:
+        if action.metavar == _KIND:  # globs are taken too, so that the parser knows no choices
+            from gate.mutations import DAMAGES  # noqa: PLC0415 - nothing else needs it
+
+            action.choices = tuple(DAMAGES)
+        elif action.metavar in _FOLDERS:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
         elif action.type is Path or action.metavar in _FILES:
             action.complete = shtab.FILE  # type: ignore[attr-defined]

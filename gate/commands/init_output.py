@@ -1,6 +1,8 @@
 """What `weight-gate init` prints."""
 
 import argparse
+import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -20,6 +22,8 @@ from gate.wording import counted
 
 _COLUMNS = ("model", "format", "tensors", "reference", "to decide")
 _FEW = 6
+_MOST_NAMED = 12
+_REPORTS = "weight-gate-reports"
 _UNTOLD = frozenset({".git", "__pycache__"})
 """Folders that nobody wonders about."""
 
@@ -44,8 +48,10 @@ def say_found(proposal: Proposal, walked: Walked, place: Place, out: TextIO, col
         write_table(out, _COLUMNS, rows, color=color)
         out.write("\n")
     _say(out, *(f"not judged  {each.error}" for each in proposal.broken))
+    if proposal.broken:
+        _say(out, "            to leave them out: remove them, or name what to look at, `weight-gate init PATH…`")
     _say(out, *(f"no model    {place.shown(each.path)}: {each.why}" for each in proposal.others))
-    _say(out, *(f"no model    {place.shown(each)}: arrays, but no weights" for each in proposal.arrays))
+    _say(out, *(f"no model    {place.shown(each.path)}: arrays, but no weights" for each in proposal.arrays))
     passed_over: dict[str, list[str]] = {}
     for each in walked.skipped:
         if each.path.name not in _UNTOLD:
@@ -88,6 +94,46 @@ def say_written(texts: Mapping[Path, str], options: argparse.Namespace, place: P
         _say(out, f"wrote       {place.shown(place.top / PLACE)}")
     else:
         _say(out, f"not written {PLACE.as_posix()}, a check of each pull request: say --workflow")
+
+
+def say_all_named(place: Place, out: TextIO) -> None:
+    """That a manifest which is there has nothing to add."""
+    _say(out, f"{place.shown(place.manifest)} names all of the weights that were found: nothing to add")
+
+
+def say_patch(patch: str, proposal: Proposal, options: argparse.Namespace, place: Place, out: TextIO) -> None:
+    """What would be added to a manifest that is there."""
+    _say(out, *patch.rstrip("\n").split("\n"))
+    for entry in proposal.entries:
+        _say(out, *(f"to decide   {place.shown(entry.model.weights.path)}: {each}" for each in entry.decide))
+        if entry.lock is not None:
+            _say(out, f"with        {place.shown(entry.lock)}")
+    if not options.dry_run:
+        _say(out, "weight-gate init --add writes it")
+
+
+def say_kept(kept: Mapping[Path, bool], place: Place, out: TextIO) -> None:
+    """The locks that stay as they were."""
+    for path, fits in kept.items():
+        said = "it fits the weights" if fits else "the weights are others, so `check` is red until `weight-gate update`"
+        _say(out, f"kept        {place.shown(path)}: {said}")
+
+
+def say_next(texts: Mapping[Path, str], place: Place, out: TextIO) -> None:
+    """What to do with what was written."""
+    paths = [shlex.quote(place.shown(path)) for path in texts]
+    if len(paths) > _MOST_NAMED:
+        paths = [paths[0], "'*.lock.yml'", *([paths[-1]] if place.top / PLACE in texts else [])]
+    _say(out, f"next        git add {' '.join(paths)}")
+    if os.path.lexists(place.top / ".git") and _REPORTS not in _ignored(place.top / ".gitignore"):
+        _say(out, f"            echo {_REPORTS}/ >> .gitignore, since `check` writes its reports there")
+
+
+def _ignored(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def say_result(result: RunResult, proposal: Proposal, options: argparse.Namespace, out: TextIO) -> None:

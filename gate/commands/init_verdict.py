@@ -22,12 +22,17 @@ _LONGEST = 160
 """Of a framework's words in a comment."""
 
 
-def checked(proposal: Proposal, place: Place, options: argparse.Namespace, host: Runner, err: TextIO) -> RunResult:
-    """Runs `check`; a model that cannot be loaded is judged as data from then on, which its entry says."""
-    asked = argparse.Namespace(
+def asked_of_check(place: Place, options: argparse.Namespace) -> argparse.Namespace:
+    """What `check` would be asked for, without any option of its own."""
+    return argparse.Namespace(
         manifest=place.shown(place.manifest), root=[], models=[], cache=None, allow_code=False, requirements=None,
         device=None, scratch=None, timeout=None, memory=None, require_sandbox=False, threads=options.threads,
     )  # fmt: skip
+
+
+def checked(proposal: Proposal, place: Place, options: argparse.Namespace, host: Runner, err: TextIO) -> RunResult:
+    """Runs `check`; a model that cannot be loaded is judged as data from then on, which its entry says."""
+    asked = asked_of_check(place, options)
     with Progress(err) as progress:
         result = _executed(job_of(asked, host), asked, host, progress.step)
         amended = [

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gate.action import Runner
-from gate.errors import UnreadableError, UsageError
+from gate.errors import ManifestError, UnreadableError, UsageError
+from gate.hooks import hooks_missing
 from gate.manifest import LoadedManifest, load_manifest
 from gate.plan import ModelPlan, plan
 from gate.references.interface import Sources
@@ -45,7 +46,10 @@ def job_of(options: argparse.Namespace, host: Runner) -> Job:
     loaded = load_manifest(path)
     workspace = Workspace.of_manifest(path, options.root)
     device = getattr(options, "device", None)
-    return Job(path, loaded, workspace, plan(loaded, workspace, datetime.now(UTC).date(), device, host.event))
+    plans = plan(loaded, workspace, datetime.now(UTC).date(), device, host.event)
+    if problems := hooks_missing(loaded, workspace):
+        raise ManifestError(problems)
+    return Job(path, loaded, workspace, plans)
 
 
 def run_of(job: Job, options: argparse.Namespace, host: Runner) -> Run:
@@ -88,7 +92,7 @@ def _selection(
     plans: Sequence[ModelPlan], workspace: Workspace, options: argparse.Namespace, host: Runner
 ) -> Selection:
     """The models to judge, as the command line asks for them."""
-    taken = named(plans, options.models)
+    taken = named(plans, options.models, workspace.base)
     if getattr(options, "changed_since", None) is None:
         return taken
     from gate.git.changes import changes  # noqa: PLC0415 - only where it is asked for

@@ -15,8 +15,20 @@ from gate.globs import glob_pattern
 from gate.mutations import DAMAGES
 from gate.mutations.campaign import mutate
 from gate.mutations.judge import Damaged
-from gate.mutations.table import ALL, KINDS, Judged, document, holes, kind_rows, rows, scored
-from gate.mutations.verdict import Score
+from gate.mutations.table import (
+    ALL,
+    CHECKS,
+    KINDS,
+    LISTED,
+    Judged,
+    check_rows,
+    document,
+    holes,
+    kind_rows,
+    rows,
+    scored,
+)
+from gate.mutations.verdict import Fate, Score
 from gate.mutations.wording import share, tally
 from gate.reports.console import write_console
 from gate.reports.escaping import harmless, json_text, plain
@@ -115,10 +127,13 @@ def _write(judged: Sequence[Judged], options: argparse.Namespace, asked: float |
         _line(out, "")
         if options.all:
             write_table(out, ALL, list(rows(each.score)), color=options.color)
+        elif each.score.locked and not each.score.of(Fate.SLIPPED):
+            _line(out, "a lock catches every change of a value that is held to it:")
+            write_table(out, CHECKS, list(check_rows(each.score)), color=options.color)
         else:
             write_table(out, KINDS, list(kind_rows(each.score)), color=options.color)
         _line(out, "")
-        _write_holes(each.score, out)
+        _write_holes(each.score, options.all, out)
         _verdict(each, asked, out)
         _line(out, "")
     if len(judged) > 1:
@@ -131,14 +146,17 @@ def _write(judged: Sequence[Judged], options: argparse.Namespace, asked: float |
         _line(out, f"seed {options.seed}; {told}")
 
 
-def _write_holes(score: Score, out: TextIO) -> None:
-    for hole in holes(score):
+def _write_holes(score: Score, everything: bool, out: TextIO) -> None:
+    for hole in holes(score, None if everything else LISTED):
         _line(out, f"{hole.count:,} SLIPPED: {hole.why}")
         for what, cure in hole.examples:
             _line(out, f"  {what}")
-            _line(out, f"    {cure}")
+            if cure:
+                _line(out, f"    {cure}")
         if hole.more:
             _line(out, f"  and {hole.more:,} more: --all shows them")
+        if hole.cure:
+            _line(out, f"  for all {hole.count:,}: {hole.cure}")
         _line(out, "")
 
 

@@ -6,11 +6,11 @@ from typing import TextIO
 
 from gate.approvals.proposal import Judged, Proposal
 from gate.approvals.remaining import Remaining
-from gate.approvals.telling import elsewhere, plan_of
+from gate.approvals.telling import as_lock, elsewhere, plan_of
 from gate.commands.candidates import GREEN
 from gate.errors import GateError
 from gate.manifest import LoadedManifest
-from gate.reports.console import width_of, wrap, write_model
+from gate.reports.console import width_of, wrap, write_code, write_model
 from gate.reports.escaping import harmless, plain
 from gate.reports.stream import Color
 from gate.results import CheckResult, ModelResult, Outcome
@@ -67,13 +67,16 @@ class Shown:
             self.line(verb, 2)
             for text in plan_of(offer.proposal):
                 self.line(text, 4 + len(text) - len(text.lstrip()))
+            if offer.proposal.patch:
+                write_code(offer.proposal.patch, "diff", self._out, color=self._color)
             if offer.remaining.left:
                 self.line("and leaves red:", 2)
                 self._checks(offer.remaining.left)
         elif judged.seen is not None and judged.seen.changes and not (offer.proposal and offer.proposal.taken):
             self.line("--only means nothing that differs", 2)
         if judged.reference_is_red:
-            self._out.writelines(f"  {harmless(plain(text))}\n" for text in elsewhere(judged, loaded))
+            self._out.writelines(f"  {harmless(plain(text))}\n" for text in elsewhere(judged))
+            write_code(*as_lock(judged, loaded), self._out, color=self._color)
 
     def line(self, text: str, indent: int = 0) -> None:
         """One paragraph; its further lines stand in."""

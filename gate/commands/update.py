@@ -13,13 +13,14 @@ from typing import TextIO
 import gate
 from gate.action import Runner, refuse_pull_request_target
 from gate.approvals import record, transaction
-from gate.approvals.places import refuse_elsewhere
+from gate.approvals.places import refuse_elsewhere, refuse_same
 from gate.approvals.proposal import Judged, Proposal, propose, signed
 from gate.approvals.remaining import remaining
 from gate.approvals.scope import Scope
 from gate.approvals.telling import recorded
 from gate.approvals.who import commit, who
-from gate.commands.candidates import GREEN, candidates
+from gate.commands.candidates import GREEN, candidates, is_missing
+from gate.commands.in_use import refuse_in_use
 from gate.commands.job import Job, job_of, sources_of
 from gate.commands.offers import Offer, Shown
 from gate.errors import GateError, UsageError
@@ -38,6 +39,9 @@ from gate.workspace import Workspace
 
 _LONGEST_ANSWER = 1000
 _TOOLS = ("tensorflow", "keras", "numpy")
+_PLACEHOLDERS = ("why it is meant", "why the change is meant")
+_SAY_WHY = "say why the change is meant: --reason 'retrained on …'"
+_YES = frozenset({"y", "yes"})
 _FIRST = "the first reference"
 """The reason of one that nobody gave another for."""
 
@@ -50,8 +54,12 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
     scope = _scope(options.only)
     if options.reason is not None:
         options.reason = _reason(options.reason)
+    _refuse_unnamed(options)
     job = _job(options, host, out)
-    chosen = named(job.plans, options.models).plans
+    if job is None:
+        return 1
+    chosen = named(job.plans, options.models, job.workspace.base).plans
+    _refuse_unreasoned(options, host, job, chosen)
     for plan in chosen:
         _refuse_pointer(plan)
     record.read(job.workspace.base / record.FILE, job.workspace.shown(job.workspace.base / record.FILE))
@@ -60,16 +68,44 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
         return _Update(options, host, out, job, scope, Path(scratch)).work(judged)
 
 
-def _job(options: argparse.Namespace, host: Runner, out: TextIO) -> Job:
-    """What there is to do, once an update that was cut off is finished."""
+def _job(options: argparse.Namespace, host: Runner, out: TextIO) -> Job | None:
+    """What there is to do, once an update that was cut off is finished; None where the answer to that is no."""
     job = job_of(options, host)
-    if not transaction.cut_off(job.workspace):
+    begun = transaction.cut_off(job.workspace)
+    if not begun:
         return job
     if options.dry_run:
         raise GateError("an update was cut off", "run `weight-gate update` without --dry-run: it finishes it first")
+    terminal = None if host.present else standard_input()
+    if not options.yes and terminal is None:
+        raise UsageError(
+            "an update was cut off, and nothing was written: there is no terminal to ask on",
+            "say --yes to finish it",
+        )
+    out.writelines(f"{plain(job.workspace.shown(path))}: begun by an update that was cut off\n" for path in begun)
+    if not options.yes and _answer(out, terminal, "finish it? [y/N] ").lower() not in _YES:
+        out.write("nothing written\n")
+        return None
     finished = transaction.finish(job.workspace)
     out.writelines(f"{plain(job.workspace.shown(path))}: finished, as it was begun before\n" for path in finished)
     return job_of(options, host)
+
+
+def _answer(out: TextIO, terminal: TextIO | None, question: str) -> str:
+    """What is said on the terminal; empty at its end."""
+    return _typed(out, terminal, question).strip()
+
+
+def _typed(out: TextIO, terminal: TextIO | None, question: str) -> str:
+    """One line from the terminal, with the break that ends it; none at the terminal's end."""
+    if terminal is None:
+        return ""
+    out.write(plain(question))
+    out.flush()
+    answer = terminal.readline(_LONGEST_ANSWER)
+    if not answer.endswith("\n"):
+        out.write("\n")
+    return answer
 
 
 def _scope(globs: Sequence[str]) -> Scope:
@@ -84,13 +120,36 @@ def _scope(globs: Sequence[str]) -> Scope:
 
 
 def _reason(said: str) -> str:
-    """A reason on one line."""
+    """A reason on one line; what stands in a command to be filled in is none."""
     text = " ".join(said.split())
     if not text:
-        raise UsageError("the reason is empty", "say why the change is meant: --reason 'retrained on …'")
+        raise UsageError("the reason is empty", _SAY_WHY)
+    if text.casefold() in _PLACEHOLDERS or not any(map(str.isalnum, text)):
+        raise UsageError(f"{text} is no reason", _SAY_WHY)
     if len(text) > record.LONGEST:
         raise UsageError(f"the reason is longer than {record.LONGEST} characters", "say it shorter")
     return text
+
+
+def _refuse_unnamed(options: argparse.Namespace) -> None:
+    if options.yes and not options.only and not options.dry_run:
+        raise UsageError(
+            "nothing was written: --yes approves only what is named",
+            "say which tensors with --only, as in --only 'head/**'; --only '**' is everything",
+        )
+
+
+def _refuse_unreasoned(options: argparse.Namespace, host: Runner, job: Job, chosen: Sequence[ModelPlan]) -> None:
+    """Before anything is loaded: only a first reference has a reason of its own."""
+    if not options.yes or options.dry_run or options.reason or _terminal(host) is not None:
+        return
+    if not all(is_missing(plan, job.workspace) for plan in chosen):
+        raise UsageError("nothing was written: an approval needs a reason", "say why with --reason 'retrained on …'")
+
+
+def _terminal(host: Runner) -> TextIO | None:
+    """Where somebody can be asked; in a job nobody is."""
+    return None if host.present else standard_input()
 
 
 def _refuse_pointer(plan: ModelPlan) -> None:
@@ -114,7 +173,7 @@ class _Update:
         self.scope = scope
         self.scratch = scratch
         self.shown = Shown(out, options.color)
-        self.terminal = None if host.present else standard_input()
+        self.terminal = _terminal(host)
         self.sources = sources_of(job.workspace, options, host)
         self.reason: str = options.reason or ""
         self.written: set[Path] = set()
@@ -139,9 +198,11 @@ class _Update:
     def _offer(self, judged: Judged) -> Offer:
         try:
             proposal = self._proposal(judged)
-            for file in proposal.files:
-                refuse_elsewhere(file.target, self.job.workspace)
-                self._refuse_in_use(file.target, judged.plan)
+            targets = [file.target for file in proposal.files]
+            refuse_same([self.base / record.FILE, *targets], self.job.workspace)
+            for target in targets:
+                refuse_elsewhere(target, self.job.workspace)
+                refuse_in_use(target, judged.plan, self.job)
             after, alone = self._after(proposal)
             return Offer(judged, proposal, remaining(proposal, after, alone))
         except GateError as error:
@@ -152,17 +213,6 @@ class _Update:
         folder = self.scratch / f"proposal-{self.job.plans.index(judged.plan)}"
         folder.mkdir(exist_ok=True)
         return propose(judged, self.scope, self.job.workspace, self.job.loaded, folder)
-
-    def _refuse_in_use(self, target: Path, plan: ModelPlan) -> None:
-        """What is judged, or read for it, is no place for a reference."""
-        for each in self.job.plans:
-            golden = [asked.expected for asked in (each.loading.predictions if each.loading else ())]
-            own = (each.path, *(each.loading.files if each.loading else ()))
-            if target in own and target not in golden:
-                raise GateError(
-                    f"{self.job.workspace.shown(target)} is not written: it is read for the model {each.name}",
-                    f"name another reference for {plan.name}",
-                )
 
     def _after(self, proposal: Proposal) -> tuple[ModelResult, ModelResult | None]:
         """The model judged against what would be written, and where some of it is left out, by itself too."""
@@ -186,11 +236,6 @@ class _Update:
     def _refuse(self, offers: Sequence[Offer]) -> None:
         if not offers:
             return
-        if self.options.yes and not self.scope.globs:
-            raise UsageError(
-                "nothing was written: --yes approves only what is named",
-                "say which tensors with --only, as in --only 'head/**'; --only '**' is everything",
-            )
         if not self.options.yes and self.terminal is None:
             raise UsageError(
                 "nothing was written: there is no terminal to ask on",
@@ -212,7 +257,7 @@ class _Update:
         if self.options.dry_run:
             return code
         name = offer.judged.plan.name
-        if not self.options.yes and self._answer(f"approve {name}? [y/N] ").lower() not in {"y", "yes"}:
+        if not self.options.yes and _answer(self.out, self.terminal, f"approve {name}? [y/N] ").lower() not in _YES:
             self.shown.line(f"{name}: nothing written")
             return 1
         proposal = self._proposal(offer.judged)
@@ -225,11 +270,13 @@ class _Update:
         self._write(proposal)
         self.written.update(file.target for file in proposal.files)
         self.shown.line(f"{name}: written, and recorded in {record.FILE}")
+        if offer.remaining.left:
+            self.shown.line(f"{name}: still red: {', '.join(offer.remaining.names)}")
         return code
 
     def _write(self, proposal: Proposal) -> None:
         if not self.reason and proposal.values_differ:
-            self.reason = _reason(self._answer("why is the change meant? "))
+            self.reason = self._asked_for()
         reason = self.reason or _FIRST
         when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         by = who(self.options.by, self.base)
@@ -237,16 +284,21 @@ class _Update:
         tools = {"weight-gate": gate.__version__, **{key: runtime[key] for key in _TOOLS if key in runtime}}
         proposal = signed(proposal, Made(when, by, reason, commit(self.base), tools))
         kept = self.base / record.FILE
-        text = record.added(kept, self.job.workspace.shown(kept), recorded(proposal, when, by, reason))
-        transaction.write([transaction.File(kept, text.encode()), *proposal.files], self.job.workspace)
+        approval = recorded(proposal, when, by, reason)
 
-    def _answer(self, question: str) -> str:
-        """One line from the terminal; empty at its end."""
-        if self.terminal is None:
-            return ""
-        self.out.write(plain(question))
-        self.out.flush()
-        answer = self.terminal.readline(_LONGEST_ANSWER)
-        if not answer.endswith("\n"):
-            self.out.write("\n")
-        return answer.strip()
+        def text() -> bytes:
+            """As the record is once nobody else writes it."""
+            return record.added(kept, self.job.workspace.shown(kept), approval).encode()
+
+        transaction.write([transaction.File(kept, text), *proposal.files], self.job.workspace)
+
+    def _asked_for(self) -> str:
+        """A reason from the terminal, which is asked until it gives one, or ends."""
+        while True:
+            answer = _typed(self.out, self.terminal, "why is the change meant? ")
+            try:
+                return _reason(answer)
+            except UsageError as error:
+                if not answer.endswith("\n"):
+                    raise
+                self.shown.line(error.reason)

@@ -1,17 +1,19 @@
 """`weight-gate validate`: check manifests without reading any weights."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 from gate.action import Runner
 from gate.errors import ManifestError, UsageError
+from gate.hooks import hooks_missing
 from gate.manifest import LoadedManifest, load_manifest
 from gate.paths import paths_outside
 from gate.reports.escaping import plain
-from gate.results import EXIT_CODES, Conclusion, Outcome
+from gate.reports.loosening import APPROVED, LOOSENED, parts_of
+from gate.results import EXIT_CODES, Conclusion, Finding, Outcome
 from gate.workspace import Workspace
 
 _CODES = {Outcome.FAILED: EXIT_CODES[Conclusion.FAILURE], Outcome.ERROR: EXIT_CODES[Conclusion.ERROR]}
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> 
 
 def _read(path: Path, roots: Iterable[Path]) -> tuple[LoadedManifest, Workspace]:
     loaded, workspace = load_manifest(path), Workspace.of_manifest(path, roots)
-    if problems := paths_outside(loaded, workspace):
+    if problems := paths_outside(loaded, workspace) or hooks_missing(loaded, workspace):
         raise ManifestError(problems)
     return loaded, workspace
 
@@ -50,10 +52,19 @@ def _compared(path: Path, loaded: LoadedManifest, workspace: Workspace, ref: str
 
     found = judged(path, loaded, workspace, ref, None, {}, datetime.now(UTC).date())
     said, check = found.loosening, found.check
-    untold = check.findings if check and check.outcome is Outcome.ERROR else ()
-    for each in (*said.found, *said.endless, *said.approved, *untold):
-        at = f"{each.position}: " if each.position else ""
-        name = f"{each.tensor}: " if each.tensor else ""
-        out.write(plain(f"{at}{name}{each.reason}" + (f": {each.hint}" if each.hint else "")) + "\n")
+    for part in parts_of(said):
+        word = "red by policy" if said.fails and part.heading == LOOSENED else "warning"
+        word = "note" if part.heading == APPROVED else word
+        out.write(plain(f"{word}: {part.heading}. {part.meaning}") + "\n")
+        out.writelines(_lines(part.findings))
+    if check and check.outcome is Outcome.ERROR:
+        out.writelines(f"error: {line.lstrip()}" for line in _lines(check.findings))
     out.writelines(f"note: {plain(note)}\n" for note in said.notes)
     return _CODES[check.outcome] if check else 0
+
+
+def _lines(findings: Iterable[Finding]) -> Iterator[str]:
+    for each in findings:
+        at = f"{each.position}: " if each.position else ""
+        name = f"{each.tensor}: " if each.tensor else ""
+        yield "  " + plain(f"{at}{name}{each.reason}" + (f": {each.hint}" if each.hint else "")) + "\n"

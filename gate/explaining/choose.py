@@ -52,6 +52,8 @@ def is_matched(glob: str, name: str) -> bool:
 
 def advice(word: str, known: Sequence[str], they_are: str) -> str:
     """What may have been meant: the names that are near, else the first ones there are."""
+    if word.strip("/") and any(name.startswith(f"{word.strip('/')}/") for name in known):
+        return f"it is the beginning of names: `{word.strip('/')}/**` means all of them"
     short = [name for name in known[:_MOST_COMPARED] if len(name) <= _LONGEST]
     if len(word) <= _LONGEST and (near := get_close_matches(word, short, n=3)):
         return f"did you mean {' or '.join(near)}?"

@@ -80,7 +80,7 @@ def _built(asked: Loading, lines: Lines) -> Iterator[Said]:
     if built is None:
         return
     if built.code is not None:
-        yield Said("architecture", f"{built.code.file.name}:{built.code.function}", lines.of("architecture", "code"))
+        yield Said("architecture", built.code.written, lines.of("architecture", "code"))
     for key, file in (("keras", built.keras), ("json", built.json)):
         if file is not None:
             yield Said("architecture", file.name, lines.of("architecture", key))
@@ -93,7 +93,7 @@ def _code(asked: Loading, lines: Lines) -> Said:
         (built.code if built else None, lines.of("architecture", "code")),
     ]
     named += [(each.metric.code, each.position("metric")) for each in asked.predictions if each.metric]
-    runs = [(f"{code.file.name}:{code.function}", at) for code, at in named if code is not None]
+    runs = [(code.written, at) for code, at in named if code is not None]
     if not runs:
         return Said("code", "none of the repository: --allow-code is not needed", None, [])
     functions = list(dict.fromkeys(name for name, _ in runs))

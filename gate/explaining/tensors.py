@@ -8,7 +8,17 @@ from gate.checks.interface import Subject
 from gate.explaining.lines import Lines
 from gate.explaining.rules import matched
 from gate.explaining.said import Said, TensorExplained
-from gate.explaining.words import MEANING, allowance, bound_value, statistic, threshold, tolerance_value, values
+from gate.explaining.words import (
+    BY_LOCK,
+    MEANING,
+    NO_TOLERANCE,
+    allowance,
+    bound_value,
+    statistic,
+    threshold,
+    tolerance_value,
+    values,
+)
 from gate.plan import ModelPlan
 from gate.tensors.dtypes import dtype_name, is_floating
 from gate.tensors.pairing import Rename
@@ -106,6 +116,10 @@ class _Tensor:
             return Said(key, text, how.position, {**value, "paired_by": "names"})
         return Said(key, f"{which} ({kind}), paired by {how}", at, {**value, "paired_by": how})
 
+    @property
+    def _is_locked(self) -> bool:
+        return self.theirs is not None and self.theirs.locked is not None
+
     def _how(self, theirs: str) -> str | Rename:
         way = self.subject.pairing.ways.get(self.name) if self.subject else None
         if way is not None:
@@ -138,7 +152,8 @@ class _Tensor:
         if not said and self.plan.reference is None:
             return Said("expect", "nothing: there is no reference", value=None)
         why = f": {self.expected.reason}" if expect == Expect.IGNORED and self.expected.reason else ""
-        text = f"{expect}: {MEANING[expect]}{why}"
+        means = BY_LOCK.get(expect, MEANING[expect]) if self._is_locked else MEANING[expect]
+        text = f"{expect}: {means}{why}"
         return (
             self._of_rule("expect", text, str(expect))
             if said
@@ -154,6 +169,8 @@ class _Tensor:
         if not floating:
             return Said(key, f"none: {dtype_name(sides[0])} is exact", None, None)
         given = self.expected.tolerance
+        if self._is_locked and self.expected.expect == Expect.CLOSE:
+            return Said(key, NO_TOLERANCE, self.plan.positions.get("reference"), None)
         if key in self.expected.sources and given:
             return self._of_rule(key, str(given), tolerance_value(given))
         if given:

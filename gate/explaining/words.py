@@ -16,6 +16,13 @@ MEANING: Mapping[Expect, str] = {
     Expect.REMOVED: "the reference has it, and the file must not",
     Expect.IGNORED: "not looked at",
 }
+BY_LOCK: Mapping[Expect, str] = {
+    Expect.CLOSE: "of the digest in the lock, so bit for bit the tensor that was approved",
+    Expect.IDENTICAL: "of the digest in the lock, so bit for bit the tensor that was approved",
+    Expect.CHANGED: "of another digest than the lock's, and its statistics prove an element beyond the tolerance",
+}
+"""The same, of what a lock stands for (docs/locks.md)."""
+NO_TOLERANCE = "none: a lock proves equality and nothing nearer; a file, or one from git, is judged by a tolerance"
 _FEW_VALUES = 8
 
 

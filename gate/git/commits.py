@@ -90,18 +90,33 @@ class Commits:
             )
         return found
 
+    def tip(self, ref: str) -> Meant | None:
+        """The last commit of a branch, or what a pull request is merged into; None where `ref` names no branch here."""
+        parts = _PARTS.fullmatch(ref)
+        if parts is None or parts["steps"] or parts["name"] in _SELF:
+            return None
+        if self._is_base(ref) and (merged := self._merged_into()):
+            return merged
+        found = self._tip(parts["name"], self._is_base(ref))
+        if found is None or not found.is_branch:
+            return None
+        return Meant(self._here(found.name), f"the last commit of {ref}")
+
+    def _tip(self, name: str, of_event: bool) -> _Found | None:
+        return (self._of_group() if of_event else None) or self._find(name) or (self._of_event() if of_event else None)
+
     def _meant(self, ref: str, name: str, steps: str, is_changed: Callable[[Commit], bool]) -> Meant:
         if name in _SELF:
             return Meant(self._step(self.head.name, steps, ref) if steps else self.head, f"which is {ref}")
         of_event = not steps and self._is_base(ref)
         if of_event and (merged := self._merged_into()):
             return merged
-        found = self._find(name)
         if steps:
+            found = self._find(name)
             if found is None:
                 raise self._unknown(name)
             return Meant(self._step(found.name, steps, ref), f"which is {ref}")
-        tip = (self._of_group() if of_event else None) or found or (self._of_event() if of_event else None)
+        tip = self._tip(name, of_event)
         if tip is None:
             raise self._unknown(ref)
         return self._left(tip, ref, is_changed) if tip.is_branch else Meant(self._here(tip.name), tip.why)

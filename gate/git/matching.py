@@ -3,10 +3,12 @@
 import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from gate.errors import UnsafeFileError
 from gate.git.members import whole
 from gate.git.objects import FOLDER, SUBMODULE, Entry
+from gate.git.repository import Repository
 from gate.git.trees import Tree
 from gate.path_globs import ANY_FOLDERS, is_glob, is_part_matched
 
@@ -24,6 +26,14 @@ def matching(tree: Tree, folder: bytes, pattern: str) -> frozenset[bytes]:
     found = _Matching(tree)
     paths = (os.fsencode(posixpath.normpath(os.fsdecode(path))) for path in found.all(folder, pattern.split("/")))
     return frozenset(found.whole(path) for path in paths if found.is_weights(path))
+
+
+def matching_from(tree: Tree, repository: Repository, base: Path, pattern: str) -> frozenset[bytes]:
+    """The same for a glob from the folder `base` of the working tree; raises `GateError` where that cannot be told."""
+    parts = pattern.split("/")
+    first = next(number for number, part in enumerate(parts) if is_glob(part))
+    folder = repository.inside(base / "/".join([*parts[:first], ""]), base)
+    return matching(tree, b"" if folder == b"." else folder, "/".join(parts[first:]))
 
 
 class _Matching:

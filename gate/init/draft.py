@@ -11,14 +11,15 @@ from typing import Any
 from gate.covering import covering
 from gate.init.facts import Differences
 from gate.init.group import Model
+from gate.locks.naming import SUFFIX, lock_name
 from gate.manifest.crosscheck import stem
+from gate.manifest.yaml_writing import flow
 from gate.tensors.weightset import Group
 
-LOCK = ".lock.yml"
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]")
 _ELSEWHERE = re.compile(r"(?:HEAD|origin)[:/~^]|git[:+@]|[A-Za-z][A-Za-z0-9+.-]*://")
 _NOT_IN_A_REFERENCE = re.compile(r"[*?]")
-_CODE = 'architecture: {code: "src/models.py:build"}'
+_PLACEHOLDER = "PATH.py:FUNCTION"
 
 
 @dataclass
@@ -100,15 +101,15 @@ def compare_with_locks(entries: Sequence[Entry], paths: Paths) -> None:
             folder = paths.reference(entry.lock.parent)
             if folder is None:
                 entry.lock = paths.base / entry.lock.name
-            written = os.path.normpath(f"{folder or '.'}/{placeholder}{LOCK}")
+            written = os.path.normpath(f"{folder or '.'}/{placeholder}{SUFFIX}")
         entry.keys["reference"] = {"lock": written}
 
 
 def _beside(entry: Entry, placeholder: str, paths: Paths) -> Path:
     """In the folder of the weights; where these are the manifest's own folder, in there."""
     path = entry.model.weights.path
-    own = stem(path.name) if placeholder == "{stem}" else path.name
-    return (paths.base if path == paths.base else path.parent) / f"{own or path.name.lstrip('.')}{LOCK}"
+    name = lock_name(path.name, by_stem=placeholder == "{stem}")
+    return (paths.base if path == paths.base else path.parent) / name
 
 
 def compare_with_golden(entry: Entry, found: Differences, paths: Paths) -> None:
@@ -153,8 +154,8 @@ def _rules(entry: Entry, names: Collection[str], expect: str, why: str) -> None:
         entry.rules.append(({"match": glob, "expect": expect}, why if number == 0 else ""))
 
 
-def ask(entry: Entry, everything: Sequence[Model], paths: Paths) -> None:
-    """What the files say that somebody has to decide."""
+def ask(entry: Entry, everything: Sequence[Model], paths: Paths, builders: Sequence[tuple[Path, str]] = ()) -> None:
+    """What the files say that somebody has to decide. `builders` are functions that may build a model."""
     model = entry.model
     weights = model.weights
     if model.same:
@@ -167,7 +168,7 @@ def ask(entry: Entry, everything: Sequence[Model], paths: Paths) -> None:
         listed = ", ".join(steps) if len(steps) < 4 else f"{steps[0]} … {steps[-1]} ({len(steps)})"
         entry.decide.append(f"not judged, since this is the latest: {listed}")
     if not weights.alone:
-        entry.decide.append(_loading(model, everything, paths))
+        entry.decide.append(_loading(model, everything, paths, builders))
     optimizer = weights.count(Group.OPTIMIZER)
     if optimizer:
         entry.decide.append(
@@ -176,7 +177,7 @@ def ask(entry: Entry, everything: Sequence[Model], paths: Paths) -> None:
         )
 
 
-def _loading(model: Model, everything: Sequence[Model], paths: Paths) -> str:
+def _loading(model: Model, everything: Sequence[Model], paths: Paths, builders: Sequence[tuple[Path, str]]) -> str:
     weights = model.weights
     if weights.format in ("npz", "safetensors"):
         return "nothing loads a file of arrays, so it is read as data: is this the file that is served?"
@@ -185,7 +186,11 @@ def _loading(model: Model, everything: Sequence[Model], paths: Paths) -> str:
         for each in everything
         if each is not model and each.weights.format == "keras" and each.weights.kinds == weights.kinds
     ]
-    keras = f"architecture: {{keras: {paths.shown(whole[0])}}}" if whole else _CODE
+    told = "weights alone are read as data and not loaded. To prove that they load, add what builds the model: "
+    if whole:
+        return f"{told}`{flow({'architecture': {'keras': paths.shown(whole[0])}})[1:-1]}`"
+    code = next((f"{paths.shown(path)}:{name}" for path, name in builders if nameable(path)), _PLACEHOLDER)
     return (
-        f"weights alone are read as data and not loaded. To prove that they load, add what builds the model: `{keras}`"
+        f"{told}`{flow({'architecture': {'code': code}})[1:-1]}`. Code of the repository runs only by "
+        "`weight-gate check --allow-code`, in the workflow by `with: {allow-code: true}`"
     )

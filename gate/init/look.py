@@ -32,6 +32,8 @@ _FOREIGN = {
     ".pkl": "a pickle",
     ".joblib": "a pickle",
 }
+CKPT = ".ckpt"
+"""What PyTorch calls its checkpoints too; those of TensorFlow have their index beside them."""
 _POINTED = re.compile(r"(.+)\.dvc", re.DOTALL)
 
 
@@ -56,6 +58,8 @@ class Weights:
     files: tuple[Path, ...]
     frozen: frozenset[str] = frozenset()
     """Weights of layers that the file's own architecture does not train."""
+    inputs: tuple[tuple[str, tuple[int | None, ...]], ...] = ()
+    """What it takes, as the file's own architecture says."""
 
     @property
     def title(self) -> str:
@@ -126,7 +130,7 @@ def look(path: Path, shown: str) -> Looked | None:
     if foreign := _FOREIGN.get(path.suffix.lower()):
         return Other(path, f"{foreign}, which is not read")
     if not _may_be(path, head, tail):
-        return None
+        return Other(path, "no checkpoint that is read") if path.suffix.lower() == CKPT else None
     return _read(path, shown)
 
 
@@ -167,8 +171,14 @@ def _unknown(path: Path, error: UnreadableError) -> Looked | None:
     if is_hdf5(head):
         return Other(path, "HDF5, but no weights of Keras")
     if head.startswith(SIGNATURES):
+        if path.suffix.lower() == CKPT:
+            return Other(path, "an archive of another tool, which is not read")
         return Broken(path, error) if path.name.lower().endswith(".keras") else None
-    return Broken(path, error) if is_called_so(path) else None
+    if not is_called_so(path):
+        return None
+    if not head.strip(b"\0"):  # a file that was never written to its end
+        return Broken(path, error)
+    return Other(path, "called as weights are, and none by its content")
 
 
 def _recognised(path: Path, shown: str) -> bool | None:
@@ -198,7 +208,8 @@ def _seen(path: Path, weights: WeightSet) -> Weights:
     files = weights.files
     if path.is_dir():
         files = (path / SAVED_MODEL, *files)
-    return Weights(named, weights.format, weights.alone, sights, files, frozen)
+    inputs = tuple(_inputs(path)) if weights.format == "keras" else ()
+    return Weights(named, weights.format, weights.alone, sights, files, frozen, inputs)
 
 
 def _frozen(path: Path, sights: tuple[Sight, ...]) -> Iterator[str]:
@@ -211,6 +222,15 @@ def _frozen(path: Path, sights: tuple[Sight, ...]) -> Iterator[str]:
         parts = tuple(sight.name.split("/"))
         if sight.group is Group.WEIGHTS and any(parts[:length] in chains for length in range(1, len(parts))):
             yield sight.name
+
+
+def _inputs(path: Path) -> Iterator[tuple[str, tuple[int | None, ...]]]:
+    """The name and shape of each input layer of a `.keras` file's architecture."""
+    config = _config(path)
+    for layer in config.sublayers if config else ():
+        shape = layer.settings.get("batch_shape", layer.settings.get("batch_input_shape"))
+        if layer.class_name == "InputLayer" and layer.name is not None and isinstance(shape, list):
+            yield layer.name, tuple(each if isinstance(each, int) else None for each in shape)
 
 
 def _untrained(layer: LayerConfig, chain: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

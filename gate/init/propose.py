@@ -1,22 +1,21 @@
 """What `init` would write of a repository: the entries of its manifest, and what has no place among them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from gate.errors import UnreadableError
+from gate.init.builders import builders
+from gate.init.data import told_of
 from gate.init.draft import Entry, Paths, ask, compare_with_golden, compare_with_locks, drafted, freeze, nameable
 from gate.init.facts import Differences, differences, facts
 from gate.init.group import grouped
-from gate.init.look import Broken, Looked, Other, look
-from gate.init.walk import Walked
+from gate.init.look import Broken, Looked, Other, Weights, look
+from gate.init.walk import Skipped, Walked
 
 Step = Callable[[str, str], None]
 BRANCH = "origin/main"
 """What `--reference git` compares with."""
 _FEW = 5
-_INPUTS = ("input", "inputs", "x")
-_OUTPUTS = ("output", "outputs", "expected", "y")
 
 
 @dataclass
@@ -26,7 +25,9 @@ class Proposal:
     entries: list[Entry]
     broken: list[Broken]
     others: list[Other]
-    arrays: list[Path]
+    arrays: list[Weights]
+    passed_over: list[Skipped] = field(default_factory=list)
+    """What was not looked at, and may hold weights."""
 
     def give_up(self, entry: Entry, error: UnreadableError) -> None:
         """Takes an entry out, whose file cannot be read after all."""
@@ -40,8 +41,11 @@ class Proposal:
         if self.others:
             told = [f"{paths.shown(each.path)} ({each.why})" for each in self.others]
             yield f"not taken for models: {_listed(told)}"
+        if self.passed_over:
+            told = [f"{paths.shown(each.path)} ({each.why})" for each in self.passed_over]
+            yield f"not looked into, and may hold weights: {_listed(told)}. Name it: `weight-gate init PATH`"
         if self.arrays:
-            yield _predictions(self.arrays, paths)
+            yield told_of(self.arrays, [each.model.weights for each in self.entries], paths)
 
 
 def propose(walked: Walked, paths: Paths, step: Step, threads: int, reference: str | None) -> Proposal:
@@ -52,15 +56,17 @@ def propose(walked: Walked, paths: Paths, step: Step, threads: int, reference: s
     looked = list(_looked(walked, paths, step))
     groups = grouped(looked)
     entries = drafted(groups.models, paths)
+    code = builders(walked.found)
     for entry in entries:
         step(entry.keys["weights"], "read")
         stands = _compare(entry, paths, threads, reference)
         freeze(entry, stands)
-        ask(entry, groups.models, paths)
+        ask(entry, groups.models, paths, code)
         entry.decide += facts(entry.model, threads)
     compare_with_locks([entry for entry in entries if entry.keys.get("reference", "") is None], paths)
     broken = [each for each in looked if isinstance(each, Broken)]
-    return Proposal(entries, broken, groups.others, [each.path for each in groups.arrays])
+    passed_over = [each for each in walked.skipped if each.weights]
+    return Proposal(entries, broken, groups.others, groups.arrays, passed_over)
 
 
 def _looked(walked: Walked, paths: Paths, step: Step) -> Iterator[Looked]:
@@ -77,7 +83,8 @@ def _looked(walked: Walked, paths: Paths, step: Step) -> Iterator[Looked]:
         yield found
     for closed in walked.closed:
         reason = f"the folder {paths.shown(closed.path)} {closed.why}"
-        yield Broken(closed.path, UnreadableError(reason, "check its permissions"))
+        hint = "check its permissions" if "cannot be read" in closed.why else "name it: `weight-gate init PATH`"
+        yield Broken(closed.path, UnreadableError(reason, hint))
 
 
 def _compare(entry: Entry, paths: Paths, threads: int, reference: str | None) -> Differences:
@@ -96,17 +103,6 @@ def _compare(entry: Entry, paths: Paths, threads: int, reference: str | None) ->
     elif "reference" not in entry.keys:
         entry.keys["reference"] = None
     return stands
-
-
-def _predictions(arrays: Sequence[Path], paths: Paths) -> str:
-    """What arrays may be good for: those that lie beside each other as inputs and outputs of something, most of all."""
-    told = f"arrays that are no weights: {_listed([paths.shown(each) for each in arrays])}"
-    for inputs in arrays:
-        for outputs in arrays:
-            if inputs.parent == outputs.parent and inputs.stem in _INPUTS and outputs.stem in _OUTPUTS:
-                example = f"{{inputs: {paths.shown(inputs)}, expected: {paths.shown(outputs)}}}"
-                return f"{told}. What a model makes of inputs can be asked for too: `predictions: [{example}]`"
-    return f"{told}. Inputs for `predictions`, perhaps?"
 
 
 def _listed(told: Sequence[str]) -> str:

@@ -11,22 +11,26 @@ from gate.reports.escaping import visible
 _WIDTH = 118
 _OFTEN = 3
 """Entries that may each say the same; what more of them say is said once."""
+SCHEMA = "weight-gate.schema.json"
 _HEAD = """\
-# yaml-language-server: $schema=./weight-gate.schema.json
 # Written by `weight-gate init`; the comments are for you to decide. `weight-gate schema` prints the schema for editors.
 version: 1
 models:
 """
 
 
-def manifest_text(entries: Sequence[Entry], remarks: Iterable[str]) -> str:
-    """The whole file; `remarks` are of no model. What many entries say stands at the end, once."""
+def manifest_text(entries: Sequence[Entry], remarks: Iterable[str], schema: bool = False) -> str:
+    """The whole file; `remarks` are of no model. What many entries say stands at the end, once.
+
+    `schema`: the schema lies beside it, and editors are told so.
+    """
     counts = Counter(remark for entry in entries for remark in entry.decide)
     often = {remark: count for remark, count in counts.items() if count > _OFTEN}
     lines = [line for entry in entries for line in _entry(entry, often)]
     shared = (f"of {count} of the {len(entries)} models: {remark}" for remark, count in often.items())
     tail = [line for remark in (*shared, *remarks) for line in comment(remark, 0)]
-    return _HEAD + "".join(f"{line}\n" for line in (*lines, *tail))
+    head = f"# yaml-language-server: $schema=./{SCHEMA}\n{_HEAD}" if schema else _HEAD
+    return head + "".join(f"{line}\n" for line in (*lines, *tail))
 
 
 def comment(text: str, indent: int) -> list[str]:

@@ -14,6 +14,8 @@ from gate.git.repository import Repository
 MOST = 200_000
 """Entries that are looked at: beyond it somebody has to say where the weights are."""
 _DEEPEST = 64
+_PEEKED = 20_000
+"""Entries of a folder that is passed over: beyond it, there may be anything."""
 _NEVER = {
     "__pycache__": "what Python keeps",
     "node_modules": "packages",
@@ -27,10 +29,11 @@ _TELLING = {"pyvenv.cfg": "a virtual environment", "CACHEDIR.TAG": "a cache", ".
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file or folder that was not looked at."""
+    """A file or folder that was not looked at. `weights`: going by names, it may be or hold some."""
 
     path: Path
     why: str
+    weights: bool = False
 
 
 @dataclass
@@ -72,8 +75,10 @@ def _below(path: Path, ignored: frozenset[Path], walked: Walked) -> Iterator[Pat
         folders: list[Path] = []
         for entry in _listed(folder, walked):
             each = folder / entry.name
-            if why := _why_not(entry, each, depth, ignored):
-                walked.skipped.append(Skipped(each, why))
+            if why := _why_not(entry, each, ignored):
+                walked.skipped.append(Skipped(each, why, _may_hold(each)))
+            elif depth >= _DEEPEST and entry.is_dir(follow_symlinks=False):
+                walked.closed.append(Skipped(each, f"lies more than {_DEEPEST} folders deep, and was not looked into"))
             elif entry.is_file(follow_symlinks=False) or os.path.lexists(each / SAVED_MODEL):
                 yield each
             elif entry.is_dir(follow_symlinks=False):
@@ -102,7 +107,22 @@ def _listed(folder: Path, walked: Walked) -> list["os.DirEntry[str]"]:
     return listed
 
 
-def _why_not(entry: "os.DirEntry[str]", path: Path, depth: int, ignored: frozenset[Path]) -> str | None:
+def _may_hold(path: Path) -> bool:
+    """Whether weights may lie there, by the names. Nobody wonders about git's own folder, or about packages."""
+    if path.name in _NEVER or path.name == ".git" or os.path.lexists(path / "pyvenv.cfg"):
+        return False
+    if path.is_symlink() or not path.is_dir():
+        return is_called_so(path)
+    left = _PEEKED
+    for _, folders, names in os.walk(path):
+        folders[:] = [each for each in folders if each != ".git" and each not in _NEVER]
+        left -= len(folders) + len(names)
+        if SAVED_MODEL in names or any(is_called_so(Path(name)) for name in names) or left < 0:
+            return True
+    return False
+
+
+def _why_not(entry: "os.DirEntry[str]", path: Path, ignored: frozenset[Path]) -> str | None:
     """Why not to look at a file or a folder; None where there is no reason."""
     if entry.is_symlink():
         return _link(path)
@@ -115,7 +135,7 @@ def _why_not(entry: "os.DirEntry[str]", path: Path, depth: int, ignored: frozens
     for name, what in _TELLING.items():
         if os.path.lexists(path / name):
             return what
-    return "too deep" if depth >= _DEEPEST else None
+    return None
 
 
 def is_called_so(path: Path) -> bool:

@@ -103,6 +103,8 @@ def _shape(entry: Entry) -> tuple[int, ...]:
     shape = entry.scalars("shape")
     if not all(type(each) is int and 0 <= each <= _MOST for each in shape) or len(shape) > _MOST_DIMENSIONS:
         entry.refuse("shape: expected a list of whole numbers")
+    if math.prod(shape) > _MOST:
+        entry.refuse(f"shape: more elements than a file can have, {_MOST}")
     return tuple(shape)
 
 
@@ -142,6 +144,7 @@ def tensor_as_written(line: str, layers: Sequence[Layer]) -> LockedTensor | None
         or not _holds_reals(dtype)
         or 0 in shape
         or len(shape) > _MOST_DIMENSIONS
+        or math.prod(shape) > _MOST
         or (place is not None and int(place) >= len(layers))
     )
     if unusual:

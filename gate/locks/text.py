@@ -10,6 +10,7 @@ from pathlib import Path
 from gate.errors import MissingFileError, UnreadableError
 from gate.locks.entries import ANEW, Entry, broken, document
 from gate.locks.layer_lines import LayerTable, layer
+from gate.locks.layer_names import strangers
 from gate.locks.lock import Lock, LockedTensor, Made
 from gate.locks.tensor_lines import tensor, tensor_as_written, tensor_line
 from gate.manifest.text import quoted
@@ -24,6 +25,7 @@ MOST_BYTES = 64 * 1024 * 1024
 _HEADER = f"""{LOCK_MARK} digests and statistics of every tensor of a weight file, in place of its values.
 # Written by `weight-gate update`: do not edit it by hand. To approve a change of this file is to approve new weights.
 """
+_FIRST_COLUMN = len("- ") + 1
 _TENSORS, _LAYERS = "tensors:", "layers:"
 _ABOUT_LAYERS = "# Where the layers stand in the model: what the names of other files are brought together by."
 _CONFLICT = re.compile(r"<{7}( |$)|={7}$|>{7}( |$)|\|{7}( |$)")
@@ -65,9 +67,7 @@ def read_lock(path: Path, shown: str) -> Lock:
     """
     try:
         if not path.exists():
-            raise MissingFileError(
-                f"there is no lock at {shown}", "make it with `weight-gate update`, and commit it", Position(shown)
-            )
+            raise MissingFileError(f"there is no lock at {shown}", "make it with `weight-gate update`, and commit it")
         if not path.is_file():
             raise UnreadableError(f"{shown} is not a regular file", "a lock is a text file", Position(shown))
         with path.open("rb") as file:
@@ -99,6 +99,8 @@ def parse_lock(text: str, file: str) -> Lock:
     tensors = tuple(_tensors(lines, body + 1, end, layers, file))
     if not tensors:
         raise broken("it has no tensors", Position(file, body + 1))
+    for at, reason in strangers(tensors):
+        raise broken(reason, Position(file, body + 2 + at, _FIRST_COLUMN))
     return Lock(*head, tensors)
 
 

@@ -1,29 +1,30 @@
 """What a pull request changes and the verdict goes by: locks, blessed files, golden outputs. Seen, not forbidden."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from gate.approvals import record
 from gate.errors import GateError
 from gate.locks.lock import Lock
-from gate.locks.text import parse_lock, read_lock
+from gate.locks.text import lock_text, parse_lock, read_lock
 from gate.loosening.base import Base
 from gate.loosening.entries import Entry
+from gate.loosening.lock_changes import LockChanges, lock_changes
 from gate.loosening.said import APPROVED, cropped, loosened
 from gate.position import Position
 from gate.results import Finding
-from gate.wording import counted
+from gate.tensors.weightset import Group
 
 _FEW = 5
 
 
 @dataclass(frozen=True)
 class Approvals:
-    """`blessed` is what this change approves; `shorter` are tensors that a lock had and has no more."""
+    """`blessed` is what this change approves; `looser` are tensors that a lock holds no more to what it did."""
 
     blessed: tuple[Finding, ...] = ()
-    shorter: tuple[Finding, ...] = ()
+    looser: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -40,7 +41,7 @@ class _Named:
 def approvals(base: Base, entries: tuple[Entry, ...]) -> Approvals:
     """What is new or changed of the files that the manifest of now names."""
     blessed: list[Finding] = []
-    shorter: list[Finding] = []
+    looser: list[Finding] = []
     notes: list[str] = []
     for written, each in {each.written: each for entry in entries for each in _files(entry)}.items():
         path = base.folder / written
@@ -57,14 +58,16 @@ def approvals(base: Base, entries: tuple[Entry, ...]) -> Approvals:
         except GateError as error:  # that of now has to be read by the run, which says so
             notes.append(f"what changed in {cropped(written)} cannot be told: {error.reason}")
             continue
-        if before != now:
-            blessed.append(_found(each, f"{cropped(written)}: {_difference(before, now)}; {_made(now)}"))
-            shorter += _shorter(before, now, each)
+        if lock_text(before) != lock_text(now):
+            changes = lock_changes(before, now)
+            told = changes.told() or "other words about the same tensors"
+            blessed.append(_found(each, f"{cropped(written)}: {told}; {_made(now)}"))
+            looser += _looser(changes, each, {t.name for t in before.tensors if t.group in _compared(each.entry)})
     try:
         blessed += _recorded(base)
     except GateError as error:
         notes.append(f"what is new in {record.FILE} cannot be told: {error.reason}")
-    return Approvals(tuple(blessed), tuple(shorter), tuple(notes))
+    return Approvals(tuple(blessed), tuple(looser), tuple(notes))
 
 
 def _recorded(base: Base) -> Iterator[Finding]:
@@ -114,17 +117,17 @@ def _made(lock: Lock) -> str:
     return f"by {cropped(made.by)}, {cropped(made.when)}: {cropped(made.reason)}"
 
 
-def _difference(before: Lock, now: Lock) -> str:
-    was = {tensor.name: tensor.digest for tensor in before.tensors}
-    others = sum(1 for tensor in now.tensors if tensor.name in was and tensor.digest != was[tensor.name])
-    new = sum(1 for tensor in now.tensors if tensor.name not in was)
-    told = [f"{counted(count, 'tensor')} {how}" for count, how in ((others, "changed"), (new, "new")) if count]
-    return ", ".join(told) or "other words about the same tensors"
+def _compared(entry: Entry) -> set[str]:
+    """The groups that verdicts go by."""
+    return {Group.WEIGHTS.value, *(group for group, mode in entry.said.groups if mode == "compare")}
 
 
-def _shorter(before: Lock, now: Lock, named: _Named) -> Iterator[Finding]:
-    names = {tensor.name for tensor in now.tensors}
-    for tensor in before.tensors:
-        if tensor.name not in names:
-            reason = f"{cropped(named.written)} had it, and has it no more"
-            yield loosened("lock-shorter", named.entry.called, reason, named.at, tensor=tensor.name)
+def _looser(changes: LockChanges, named: _Named, compared: Collection[str]) -> Iterator[Finding]:
+    edited = "has its old digest and other facts, so somebody edited it"
+    for kind, names, reason in (
+        ("lock-contradicted", changes.contradicted, edited),
+        ("lock-shorter", [name for name in changes.removed if name in compared], "had it, and has it no more"),
+    ):
+        for name in names:
+            said = f"{cropped(named.written)} {reason}"
+            yield loosened(kind, named.entry.called, said, named.at, tensor=name)

@@ -15,7 +15,7 @@ from gate.loosening.entries import entries
 from gate.loosening.manifests import STRICTNESS, looser_manifest
 from gate.loosening.models import Seen
 from gate.loosening.said import CHECK
-from gate.loosening.wanted import wanted
+from gate.loosening.wanted import OF_PULLS, wanted
 from gate.manifest import LoadedManifest
 from gate.results import CheckResult, Finding, Loosening, Outcome
 from gate.wording import counted
@@ -57,19 +57,23 @@ def judged(
         with opened(files, workspace.base, against, event) as base:
             before = base.manifest(files[0], str(path))
             word = max(word, before.manifest.policy.loosening, key=STRICTNESS.index)
+            if last := base.last_policy(files[0], str(path)):
+                word = max(word, last.loosening, key=STRICTNESS.index)
             if word == _ALLOW:
                 return Judged()
-            found = looser_manifest(before, loaded, workspace, seen, today)
+            found = looser_manifest(before, loaded, workspace, seen, today, base)
             blessed = approvals(base, now)
             where = f"{path} at {base.shown}"
     except NoBase as error:
         return Judged(replace(alone(loaded), notes=(f"nothing can be said of a loosening: {error.reason}",)))
     except GateError as error:
+        if event is not None and event.name in OF_PULLS and error.hint:
+            error.hint = f"{error.hint}; for this alone, `fetch-depth: 2` is enough"
         # A commit that is named on the command line is asked for in words: never a note alone.
         return _untold(alone(loaded), error, loaded, word if ref is None else _FAIL)
     said = Loosening(
         base=where,
-        found=(*found, *blessed.shorter),
+        found=(*found, *blessed.looser),
         endless=tuple(endless(loaded)),
         approved=blessed.blessed,
         notes=blessed.notes,
@@ -86,8 +90,8 @@ def _inside(files: Iterable[str], workspace: Workspace) -> Iterator[Path]:
 
 
 def failed(error: GateError, loaded: LoadedManifest) -> Judged:
-    """The same where nothing can be told at all."""
-    return _untold(Loosening(), error, loaded, loaded.manifest.policy.loosening)
+    """The same after a defect: red, for nobody knows whose word it was that led to it."""
+    return _untold(Loosening(), error, loaded, _FAIL)
 
 
 def _untold(said: Loosening, error: GateError, loaded: LoadedManifest, word: str) -> Judged:

@@ -7,10 +7,12 @@ from gate.loosening.entries import Entry
 from gate.loosening.every_name import every_name
 from gate.loosening.said import cropped, loosened
 from gate.loosening.tensors import days
-from gate.manifest.loading import RestoreEntry, WaiveEntry
+from gate.manifest.loading import ArchitectureEntry, RestoreEntry, WaiveEntry
 from gate.results import Finding
 
 _MOST_DAYS = 16
+_WITHOUT_A_MODEL = (".npz", ".npy", ".safetensors", ".weights.h5", ".weights.json")
+"""Whatever builds one for these has more of them judged."""
 # As `gate.runtime.gathered.OWN_FORMATS` has them, by what paths end in.
 _OWN = (
     (".keras", "keras"),
@@ -30,13 +32,47 @@ def looser_loading(before: Entry, after: Entry, today: date) -> Iterator[Finding
         return  # nothing else is asked of it
     if was is False:
         return
-    own_loader, own_loader_before = (bool(said and said.code) for said in (now, was))
-    if own_loader and not own_loader_before:
-        reason = "the repository's own code loads it now, and says what arrived"
-        yield loosened("restore-waived", after.called, reason, after.at("load"))
+    yield from _loaded_by(before, after)
+    yield from _built_by(before, after)
     yield from _roundtrip(before, after)
     yield from _waived(before, after, today)
     yield from _partial(before, after)
+
+
+def _loaded_by(before: Entry, after: Entry) -> Iterator[Finding]:
+    loads = [said or None for said in (before.said.load, after.said.load)]
+    was, now = (said.code if said else None for said in loads)
+    at, stood = after.at("load"), before.at_if_said("load")
+    if was is not None and now is None:
+        reason = f"{cropped(was)} no longer loads it, and nothing may"
+        yield loosened("not-loaded", after.called, reason, at, was=stood)
+    elif was is None and now is not None:
+        reason = f"the repository's own code loads it now, and says what arrived: {cropped(now)}"
+        yield loosened("loading-changed", after.called, reason, at)
+    elif was is not None and now is not None and was != now:
+        reason = f"{cropped(was)} loaded it, and now {cropped(now)} does"
+        yield loosened("loading-changed", after.called, reason, at, was=stood)
+    one, other = (f"Keras {said.keras}" if said and said.keras else "the Keras that is there" for said in loads)
+    if one != other:
+        yield loosened("loading-changed", after.called, f"{one} loaded it, and now {other} does", at, was=stood)
+
+
+def _built_by(before: Entry, after: Entry) -> Iterator[Finding]:
+    was, now = before.said.architecture, after.said.architecture
+    at, stood = after.at("architecture"), before.at_if_said("architecture")
+    if was is not None and now is None:
+        reason = f"{_built(was)} no longer builds a model for it: it may no longer be loaded"
+        yield loosened("not-loaded", after.called, reason, at, was=stood)
+    elif was is not None and now is not None and was != now:
+        reason = f"{_built(was)} built its model, and now {_built(now)} does"
+        yield loosened("loading-changed", after.called, reason, at, was=stood)
+    elif was is None and now is not None and not after.said.weights.endswith(_WITHOUT_A_MODEL):
+        reason = f"{_built(now)} builds its model, in place of what the file holds"
+        yield loosened("loading-changed", after.called, reason, at)
+
+
+def _built(said: ArchitectureEntry) -> str:
+    return cropped(said.code or said.keras or said.json_ or "")
 
 
 def _roundtrip(before: Entry, after: Entry) -> Iterator[Finding]:
@@ -63,7 +99,7 @@ def _formats(entry: Entry, said: "tuple[str, ...] | bool | None") -> tuple[str, 
 def _waived(before: Entry, after: Entry, today: date) -> Iterator[Finding]:
     """Waivers that take in a name that none did; of tensors and of variables, which no file names."""
     was, now = _waivers(before.said.restore), _waivers(after.said.restore)
-    if not now:
+    if not now or now == was:
         return
     names = every_name([each.match for each in (*was, *now)])
     told: set[int] = set()
@@ -100,14 +136,27 @@ def _holds(waiver: WaiveEntry, day: date) -> bool:
 
 
 def _partial(before: Entry, after: Entry) -> Iterator[Finding]:
-    """Variables that had to come from the file, and now have not to."""
+    """Variables that had to come from the file and now have to stay as they were built, and the other way round.
+
+    Neither is the stricter of the two: each lets through what the other refuses. Without `partial` all come from it.
+    """
     was = before.said.restore.partial if before.said.restore else ()
     now = after.said.restore.partial if after.said.restore else ()
-    if not now or (was and set(was) <= set(now)):
+    if set(was) == set(now):
         return
     names = every_name([*was, *now])
-    asked, asks = set(range(len(was))), set(range(len(was), len(was) + len(now)))
-    less = [name for found, name in names.found.items() if (not was or found & asked) and not found & asks]
-    if less or not names.all_of_them:
-        reason = f"variables like {cropped(less[0])} need no longer come from the file" if less else "`partial` changed"
-        yield loosened("restore-waived", after.called, reason, after.at("restore", "partial"))
+    number = len(was)
+    less = more = None
+    for found, name in names.found.items():
+        came = not was or any(each < number for each in found)
+        comes = not now or any(each >= number for each in found)
+        if came and not comes:
+            less = less or name
+        elif comes and not came:
+            more = more or name
+    reasons = [f"variables like {cropped(less)} need no longer come from the file"] if less else []
+    reasons += [f"variables like {cropped(more)} need no longer stay as they were built"] if more else []
+    if not names.all_of_them and not reasons:
+        reasons = ["`partial` changed"]
+    at = after.at("restore", "partial")
+    yield from (loosened("restore-waived", after.called, reason, at) for reason in reasons)

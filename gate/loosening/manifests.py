@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from datetime import date
 
+from gate.loosening.base import Base
 from gate.loosening.entries import Gone, Match, entries, matches
 from gate.loosening.models import Seen, looser_model
+from gate.loosening.references import Change
 from gate.loosening.said import cropped, loosened
 from gate.loosening.tensors import Kind
 from gate.manifest import LoadedManifest
@@ -16,19 +18,23 @@ _FEW = 5
 
 
 def looser_manifest(
-    before: LoadedManifest, after: LoadedManifest, workspace: Workspace, seen: Mapping[str, Seen], today: date
+    before: LoadedManifest,
+    after: LoadedManifest,
+    workspace: Workspace,
+    seen: Mapping[str, Seen],
+    today: date,
+    base: Base | None = None,
 ) -> tuple[Finding, ...]:
     """The findings, the worst first; `seen` is what was read, by the file's path as the manifest has it.
 
-    Positions of `before` are of that manifest, under the name that it was loaded by.
+    `base` is what else there was beside the manifest `before`, without which more is told. Positions of `before` are
+    of that manifest, under the name that it was loaded by.
     """
-    if before.manifest == after.manifest:
-        return ()
-    found = [*_policy(before, after)]
-    paired, gone = matches(entries(before, workspace), entries(after, workspace))
+    found = [*_policy(before, after), *_device(before, after)]
+    paired, gone = matches(entries(before, workspace, base), entries(after, workspace), workspace)
     found += (_gone(each, after) for each in gone)
     for match in paired:
-        found += _least(match, seen, today)
+        found += _least(match, seen, today, base)
     return tuple(sorted(found, key=lambda finding: -finding.severity))
 
 
@@ -45,6 +51,13 @@ def _policy(before: LoadedManifest, after: LoadedManifest) -> Iterator[Finding]:
         yield loosened("policy-weaker", "", reason, at, was=stood)
 
 
+def _device(before: LoadedManifest, after: LoadedManifest) -> Iterator[Finding]:
+    was, now = before.manifest.defaults.device, after.manifest.defaults.device
+    if was != now:
+        at, stood = after.position("defaults", "device"), before.position("defaults", "device")
+        yield loosened("loading-changed", "", f"`defaults.device` was {was} and is {now}", at, was=stood)
+
+
 def _gone(gone: Gone, after: LoadedManifest) -> Finding:
     entry = gone.before
     if entry.said.is_glob and gone.files:
@@ -55,11 +68,14 @@ def _gone(gone: Gone, after: LoadedManifest) -> Finding:
     return loosened("model-removed", entry.called, reason, after.position("models"), was=entry.at("weights"))
 
 
-def _least(match: Match, seen: Mapping[str, Seen], today: date) -> list[Finding]:
+def _least(match: Match, seen: Mapping[str, Seen], today: date, base: Base | None) -> list[Finding]:
     """Where several entries judge the same files, all have to hold: what the strictest lets through counts."""
-    read = [seen[file] for file in match.files if file in seen]
-    is_whole = bool(match.files) and len(read) == len(match.files)
-    every = (list(looser_model(match.before, after, _together(read), is_whole, today)) for after in match.after)
+    every = []
+    for after in match.after:
+        pairs = match.pairs(after)
+        read = [seen[file] for _, file in pairs if file in seen]
+        change = Change(match.before, after, pairs, base)
+        every.append(list(looser_model(change, _together(read), len(read) == len(pairs), today)))
     return min(every, key=len)
 
 

@@ -1,5 +1,6 @@
 """What the entry of a model lets through that its entry in another manifest does not."""
 
+import os
 from collections.abc import Iterator, Mapping
 from datetime import date
 
@@ -7,7 +8,7 @@ from gate.loosening.entries import Entry
 from gate.loosening.every_name import every_name
 from gate.loosening.loading import looser_loading
 from gate.loosening.predictions import looser_predictions
-from gate.loosening.references import looser_references
+from gate.loosening.references import Change, looser_references
 from gate.loosening.said import cropped, loosened
 from gate.loosening.tensors import Kind, Looser, Side, has_too_many_ends, looser
 from gate.manifest.model import NameRule, StatisticThreshold
@@ -17,13 +18,16 @@ from gate.tensors.tolerance import Tolerance
 
 Seen = Mapping[str, frozenset[Kind]]
 """The tensors of a weight file and of its reference by name, and what they are."""
+_FEW = 5
 
 
-def looser_model(before: Entry, after: Entry, seen: Seen | None, is_whole: bool, today: date) -> Iterator[Finding]:
+def looser_model(change: Change, seen: Seen | None, is_whole: bool, today: date) -> Iterator[Finding]:
     """Everything, tensor by tensor where the files were read; `is_whole` tells whether all of them were."""
-    if before.said == after.said and _tolerance(before) == _tolerance(after):
+    before, after = change.before, change.after
+    if before.said == after.said and before.loaded.manifest.defaults == after.loaded.manifest.defaults:
         return
-    yield from looser_references(before, after)
+    yield from _moved(change)
+    yield from looser_references(change)
     if before.said.digest is not None and after.said.digest != before.said.digest:
         reason = "`digest` is no longer asked for" if after.said.digest is None else "`digest` is another file's"
         yield loosened("digest-dropped", after.called, reason, after.at("digest"), was=before.at("digest"))
@@ -38,6 +42,19 @@ def looser_model(before: Entry, after: Entry, seen: Seen | None, is_whole: bool,
     yield from looser_predictions(before, after)
 
 
+def _moved(change: Change) -> Iterator[Finding]:
+    """Another path, and other names, by which a workflow may choose models."""
+    before, after = change.before, change.after
+    for was, now in change.files:
+        if was != now and os.path.normpath(was) != os.path.normpath(now) and not after.said.is_glob:
+            reason = f"its file was {cropped(was)} and is {cropped(now)}"
+            yield loosened("model-moved", after.called, reason, after.at("weights"), was=before.at("weights"))
+    called = {before.said.name_of(was): after.said.name_of(now) for was, now in change.files}
+    for was, now in [each for each in called.items() if each[0] != each[1]][:_FEW]:
+        reason = f"it was called {cropped(was)} and is called {cropped(now)}: who chose it by `--model` does no more"
+        yield loosened("model-moved", after.called, reason, after.at_if_said("name") or after.at("weights"))
+
+
 def _renames(before: Entry, after: Entry) -> Iterator[Finding]:
     was, now = ([(rule.from_, rule.to) for rule in entry.said.names] for entry in (before, after))
     old, new = set(was), set(now)
@@ -45,6 +62,10 @@ def _renames(before: Entry, after: Entry) -> Iterator[Finding]:
         if (rule.from_, rule.to) not in old:
             reason = f"{_shown(rule)} is new in `names`: a rename can hide a swap"
             yield loosened("rename-added", after.called, reason, after.at("names", number))
+    for number, rule in enumerate(before.said.names):
+        if (rule.from_, rule.to) not in new:
+            reason = f"{_shown(rule)} is gone from `names`: other tensors are compared with each other"
+            yield loosened("rename-dropped", after.called, reason, after.at("names"), was=before.at("names", number))
     if [each for each in now if each in old] != [each for each in was if each in new]:
         yield loosened("rename-added", after.called, "`names` are in another order", after.at("names"))
 
@@ -55,6 +76,8 @@ def _shown(rule: NameRule) -> str:
 
 def _tensors(before: Entry, after: Entry, seen: Seen | None, is_whole: bool, today: date) -> Iterator[Finding]:
     sides = _side(before), _side(after)
+    if before.said.tensors == after.said.tensors and _of_all(sides[0]) == _of_all(sides[1]):
+        return
     told: set[tuple[str, object]] = set()
     every = ((name, kind) for name, kinds in (seen or {}).items() for kind in sorted(kinds, key=repr))
     for name, each in looser(*sides, every, today):
@@ -91,6 +114,11 @@ def _of_tensor(after: Entry, found: Looser, name: str) -> Finding:
 def _side(entry: Entry) -> Side:
     rules = tuple(rule_of(rule, entry.at("tensors", number)) for number, rule in enumerate(entry.said.tensors))
     return Side(rules, _tolerance(entry), entry.said.reference is not None)
+
+
+def _of_all(side: Side) -> tuple[Tolerance | None, bool]:
+    """What holds of every tensor, whatever the rules say."""
+    return side.tolerance, side.has_reference
 
 
 def _tolerance(entry: Entry) -> Tolerance | None:

@@ -23,11 +23,19 @@ class _Asked:
     said: PredictionEntry
 
 
+@dataclass(frozen=True)
+class _Own:
+    """The device's own tolerance, then and now."""
+
+    was: Tolerance
+    now: Tolerance
+
+
 def looser_predictions(before: Entry, after: Entry) -> Iterator[Finding]:
     """What the later entry's predictions let through that the earlier one's do not."""
     if after.said.load is False:
         return  # said of that
-    own = ON_GPU if before.loaded.manifest.defaults.device == "gpu" else ON_CPU
+    own = _Own(_own(before), _own(after))
     left = defaultdict[object, list[_Asked]](list)
     for number, said in enumerate(after.said.predictions):
         left[_inputs(said)].append(_Asked(number, said))
@@ -49,12 +57,17 @@ def looser_predictions(before: Entry, after: Entry) -> Iterator[Finding]:
         yield from (_found(before, after, asked, reason, other) for reason in reasons)
 
 
+def _own(entry: Entry) -> Tolerance:
+    """What holds where none is given, as far as the manifest tells where it runs."""
+    return ON_GPU if entry.loaded.manifest.defaults.device == "gpu" else ON_CPU
+
+
 def _inputs(said: PredictionEntry) -> tuple[object, ...]:
     """What is predicted: entries that agree in it are the same one."""
     return (said.inputs, said.seed if said.inputs is None else 0, said.signature)
 
 
-def _strictest(asked: _Asked, same: Sequence[_Asked], own: Tolerance) -> _Asked:
+def _strictest(asked: _Asked, same: Sequence[_Asked], own: _Own) -> _Asked:
     """Of several with the same inputs, the one that lets least more through."""
     return min(same, key=lambda other: sum(1 for _ in _looser(asked.said, other.said, own)))
 
@@ -66,7 +79,7 @@ def _found(before: Entry, after: Entry, asked: _Asked, reason: str, now: _Asked 
     return loosened("predictions-weaker", after.called, which, at, was=was)
 
 
-def _looser(was: PredictionEntry, now: PredictionEntry, own: Tolerance) -> Iterator[str]:
+def _looser(was: PredictionEntry, now: PredictionEntry, own: _Own) -> Iterator[str]:
     """In words, what lets more through."""
     if was.inputs is None and now.inputs is None and now.samples < was.samples:
         yield f"`samples` were {was.samples} and are {now.samples}"
@@ -82,13 +95,13 @@ def _looser(was: PredictionEntry, now: PredictionEntry, own: Tolerance) -> Itera
     yield from _metric(was.metric, now.metric)
 
 
-def _elementwise(was: PredictionEntry, now: PredictionEntry, own: Tolerance) -> Iterator[str]:
+def _elementwise(was: PredictionEntry, now: PredictionEntry, own: _Own) -> Iterator[str]:
     if not was.is_elementwise:
         return
     if not now.is_elementwise:
         yield "outputs are no longer compared element by element"
         return
-    before, after = was.tolerance or own, now.tolerance or own
+    before, after = was.tolerance or own.was, now.tolerance or own.now
     if after.rtol > before.rtol or after.atol > before.atol:
         yield f"`tolerance` was {_shown(was.tolerance)} and is {_shown(now.tolerance)}"
 

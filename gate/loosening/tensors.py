@@ -128,7 +128,11 @@ class _Pair:
         before, now = self.expected_before, self.expected_now
         if before == Expect.IGNORED:
             return  # whatever it is, it was let through
-        if now == Expect.IGNORED or (self.both_compare and now in _LOOSER[before]):
+        if (
+            now == Expect.IGNORED
+            or (now == Expect.REMOVED and before != Expect.REMOVED)
+            or (self.both_compare and now in _LOOSER[before])
+        ):
             reason = f"`expect` was {before} and is {now}" + self._more(now)
             yield self._found("expect-weaker", "expect", reason)
         if now in (Expect.IGNORED, Expect.REMOVED):
@@ -188,6 +192,10 @@ class _Pair:
             asks = now if now is not None else of_reference
             if was is None and now is None:
                 continue
+            if was is None and self.both_compare and not self.kind.dtypes:
+                reason = f"`{key}` is {_shown(now)}, in place of the reference's, which nobody read"
+                yield self._found("kind-dropped", key, reason)
+                continue
             if asked is not None and asks != asked:
                 told = "is no longer asked for" if asks is None else f"is {_shown(asks)}"
                 yield self._found("kind-dropped", key, f"`{key}` was {_shown(asked)} and {told}")
@@ -213,15 +221,15 @@ class _Pair:
         return said.tolerance or published_tolerance(*(self.kind.dtypes[:1] or (_ASSUMED,)))
 
 
-# What lets a file through that the first one refuses. `new` and `removed` that go, once the reference has what they
-# speak of, do not: the tensor is compared from then on.
+# What lets a file through that the first one refuses. `new` and `removed` that go for `close` or `identical`, once the
+# reference has what they speak of, do not: the tensor is compared from then on.
 _LOOSER: dict[Expect, frozenset[Expect]] = {
     Expect.IDENTICAL: frozenset({Expect.CLOSE, Expect.CHANGED, Expect.ANY, Expect.NEW, Expect.REMOVED}),
     Expect.CLOSE: frozenset({Expect.CHANGED, Expect.ANY, Expect.NEW, Expect.REMOVED}),
     Expect.CHANGED: frozenset({Expect.IDENTICAL, Expect.CLOSE, Expect.ANY, Expect.NEW, Expect.REMOVED}),
     Expect.ANY: frozenset({Expect.NEW, Expect.REMOVED}),
-    Expect.NEW: frozenset({Expect.REMOVED}),
-    Expect.REMOVED: frozenset({Expect.NEW}),
+    Expect.NEW: frozenset({Expect.CHANGED, Expect.ANY, Expect.REMOVED}),
+    Expect.REMOVED: frozenset({Expect.CHANGED, Expect.ANY, Expect.NEW}),
     Expect.IGNORED: frozenset(),
 }
 

@@ -3,8 +3,10 @@
 from gate.action import Event
 from gate.errors import GateError
 
-EVENTS = frozenset({"pull_request", "pull_request_target", "merge_group"})
+OF_PULLS = frozenset({"pull_request", "pull_request_target"})
+EVENTS = OF_PULLS | {"merge_group"}
 """In which something is merged."""
+REMOTE = "refs/remotes/"
 
 
 def is_wanted(ref: str | None, event: Event | None) -> bool:
@@ -21,4 +23,4 @@ def wanted(ref: str | None, event: Event | None) -> str | None:
             f"the event {event.name} does not say which branch is merged into",
             "let the gate read the file that GITHUB_EVENT_PATH names: in a container, mount it there",
         )
-    return f"origin/{event.base_ref}"
+    return f"{REMOTE}origin/{event.base_ref}"  # in full: a tag may be called origin/main

@@ -40,7 +40,14 @@ class Append:
     value: Any
 
 
-Edit = Put | Append
+@dataclass(frozen=True)
+class Drop:
+    """Takes out the key at the end of `path`, and what it holds."""
+
+    path: Path
+
+
+Edit = Put | Append | Drop
 
 
 class EditError(UsageError):
@@ -70,7 +77,9 @@ def snippet(edits: Iterable[Edit]) -> str:
     """What the edits write, each with a comment that tells where it belongs."""
     lines: list[str] = []
     for edit in edits:
-        if isinstance(edit, Append):
+        if isinstance(edit, Drop):
+            lines.append(f"# take {dotted(edit.path)} out")
+        elif isinstance(edit, Append):
             lines += [f"# at the end of {dotted(edit.path)}", *yaml_writing.item(edit.value, 0, block=False)]
         elif edit.path and isinstance(edit.path[-1], str):
             lines += [
@@ -113,10 +122,13 @@ def _apply(data: Any, edit: Edit) -> None:
     *steps, last = edit.path
     for step in steps:
         data = data[step]
-    _set(data, last, edit)
+    if isinstance(edit, Drop):
+        del data[last]
+    else:
+        _set(data, last, edit)
 
 
-def _set(there: Any, last: Any, edit: Edit) -> None:
+def _set(there: Any, last: Any, edit: Put | Append) -> None:
     if isinstance(there, list) and isinstance(last, int) and 0 <= last < len(there):
         before = there[last]
     elif isinstance(there, dict) and isinstance(last, str):
@@ -167,6 +179,8 @@ class _Text:
 
     def with_edit(self, edit: Edit) -> str:
         there = self.root.at(edit.path)
+        if isinstance(edit, Drop):
+            return self._without(self.root.at(edit.path[:-1]), str(edit.path[-1]))
         if isinstance(edit, Append):
             if there is None or (there.kind == "scalar" and there.start == there.end):
                 return self._put(edit.path, [edit.value], there)
@@ -208,6 +222,25 @@ class _Text:
         while end > start and self.text[end - 1] in "\r\n":  # of a block scalar
             end -= 1
         return self.text[:start] + new + self.text[end:]
+
+    def _without(self, mapping: Span | None, name: str) -> str:
+        """A key less: of block style its lines, with the comments on them."""
+        if mapping is None or mapping.kind != "mapping" or len(mapping.keys) == 1:
+            raise LookupError("nothing would be left there")
+        at = mapping.names.index(name)
+        start, end = mapping.keys[at].start, mapping.parts[at].end
+        following = mapping.keys[at + 1].start if at + 1 < len(mapping.keys) else None
+        begin = max(self.text.rfind(each, 0, start) for each in "\r\n") + 1
+        if mapping.flow:
+            start, end = (start, following) if following else (mapping.parts[at - 1].end, end)
+        elif self.text[begin:start].strip() and following:  # behind the dash of a list
+            end = following
+        else:
+            start = begin
+            if self.text[end - 1] not in "\r\n":
+                found = _BREAK.search(self.text, end)
+                end = found.end() if found else len(self.text)
+        return self.text[:start] + self.text[end:]
 
     def _add(self, mapping: Span, key: str, value: Any) -> str:
         if mapping.kind != "mapping":

@@ -1,6 +1,8 @@
 """A manifest file -> `LoadedManifest`, or one error that says everything that is wrong with it."""
 
+import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,7 +153,18 @@ def _missing_hint(path: Path) -> str:
     other = {".yml": ".yaml", ".yaml": ".yml"}.get(path.suffix)
     if other and path.with_suffix(other).is_file():
         return f"{quoted(path.with_suffix(other).name)} is there: name it on the command line, or rename it"
+    if above := manifest_above(path):
+        told = os.path.relpath(above, Path.cwd())
+        return f"{told} is there: `weight-gate check {shlex.quote(told)}`"
     return "`weight-gate init` writes one for the weights that are here; without a name, weight-gate.yml is read"
+
+
+def manifest_above(path: Path) -> Path | None:
+    """The manifest of that name in the nearest folder above, within the same repository; None where there is none."""
+    folder = path.parent.resolve()
+    passed = [folder, *folder.parents]
+    top = next((number for number, each in enumerate(passed) if os.path.lexists(each / ".git")), 0)
+    return next((each / path.name for each in passed[1 : top + 1] if (each / path.name).is_file()), None)
 
 
 def _text(content: bytes, file: str) -> str:

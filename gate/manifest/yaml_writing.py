@@ -9,6 +9,11 @@ from gate.manifest.text import number
 
 # No other text is sure to be one without quotes.
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+-]*")
+# Texts that are none for readers of YAML 1.1: https://yaml.org/type/bool.html, int.html, float.html, timestamp.html.
+_OF_YAML_1_1 = re.compile(
+    r"(?i:y|n|yes|no|on|off|[-+]?0b[01_]+|[-+]?0x[0-9a-f_]+|[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:e[-+]?[0-9]+)?"
+    r"|[-+]?\.[0-9_]+(?:e[-+]?[0-9]+)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:t.*)?)"
+)
 _ESCAPES = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _EXPONENT = re.compile(r"e([+-])0*(?=\d)")
 
@@ -30,9 +35,17 @@ def scalar(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return _EXPONENT.sub(lambda found: "e" + found[1].strip("+"), number(value))
-    if _PLAIN.fullmatch(value) and yaml_scalars.plain(value) == value:
+    if _PLAIN.fullmatch(value) and not _OF_YAML_1_1.fullmatch(value) and _is_text(value):
         return str(value)
     return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def _is_text(plain: str) -> bool:
+    """Whether a reader of YAML 1.2 takes it for a text, without quotes."""
+    try:
+        return bool(yaml_scalars.plain(plain) == plain)
+    except ValueError:
+        return False
 
 
 def entry(key: str, value: Any, indent: int = 0, dash: int = 2) -> Iterator[str]:

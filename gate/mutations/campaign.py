@@ -45,4 +45,5 @@ def mutate(
             loads -= 1
             verdict = judge.predicted(mutation, verdict, damaged)
         verdicts.append(verdict)
-    return Score(tuple(verdicts), seed, count, "digest" in made_by, plan.unhit, complete)
+    locked = any(tensor.locked is not None for tensor in subject.pairing.reference.values())
+    return Score(tuple(verdicts), seed, count, "digest" in made_by, plan.unhit, complete, locked)

@@ -9,6 +9,7 @@ import numpy as np
 
 from gate.mutations import DAMAGES
 from gate.mutations.interface import Base, Mutation, Site
+from gate.mutations.measure import has_effect
 from gate.tensors.rules import Rule
 
 _TRIES = 8  # sites of one kind that turn out to be none, in a row
@@ -88,25 +89,48 @@ class _Queue:
         self._plan = plan
         self._kind = kind
         self._strata: dict[Stratum, deque[Site]] = {}
+        self._effective = False
+        self._idle: tuple[Stratum, Site, Mutation] | None = None
         sites = list(DAMAGES[kind].sites(plan.base))
         for at in random.permutation(len(sites)).tolist():
             site = sites[at]
             self._strata.setdefault(plan.stratum(site[0]), deque()).append(site)
 
     def next(self) -> Mutation | None:
-        """The next damage of this kind; None where there is none any more."""
+        """The next damage of this kind; None where there is none any more.
+
+        One that changes nothing, zeros that are zeroed, is taken only where the kind can do nothing else.
+        """
+        for stratum, site, made in self._made():
+            if has_effect(made):
+                self._effective = True
+                return self._taken(stratum, site, made)
+            if self._idle is None:
+                self._idle = (stratum, site, made)
+        if self._effective or self._idle is None:
+            return None
+        idle, self._effective = self._idle, True
+        return self._taken(*idle)
+
+    def _made(self) -> Iterator[tuple[Stratum, Site, Mutation]]:
+        """What can be done, as long as somebody asks; ends after too many sites in a row that are none."""
         plan, damage = self._plan, DAMAGES[self._kind]
-        for _ in range(_TRIES):
+        failed = 0
+        while failed < _TRIES:
             left = [stratum for stratum, sites in self._strata.items() if sites]
             if not left:
-                return None
+                return
             stratum = min(left, key=plan.turn)
             site = self._strata[stratum].popleft()
             made = damage.make(plan.base, site, plan.base.random(self._kind, "\0".join(site)))
             if made is None:
+                failed += 1
                 continue
-            plan.spread.update((stratum[0], stratum))
-            for name in site:
-                plan.hit.update(plan.signature(name))
-            return replace(made, kind=self._kind)
-        return None
+            failed = 0
+            yield stratum, site, made
+
+    def _taken(self, stratum: Stratum, site: Site, made: Mutation) -> Mutation:
+        self._plan.spread.update((stratum[0], stratum))
+        for name in site:
+            self._plan.hit.update(self._plan.signature(name))
+        return replace(made, kind=self._kind)

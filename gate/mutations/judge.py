@@ -16,6 +16,7 @@ from gate.errors import GateError
 from gate.mutations.interface import Base, Mutation
 from gate.mutations.measure import Change, Task, distance, measure_all
 from gate.mutations.slips import OR_PREDICTIONS, Slip, explain
+from gate.mutations.tighter import Tighter
 from gate.mutations.verdict import Catch, Fate, Verdict
 from gate.results import CheckResult, Outcome
 from gate.tensors.compare import Criterion
@@ -58,6 +59,10 @@ class Judge:
     base: Base
     checks: tuple[str, ...]
     threads: int = 1
+
+    @cached_property
+    def _tighter(self) -> Tighter:
+        return Tighter(self.base, self.threads)
 
     def verdict(self, mutation: Mutation) -> Verdict:
         """What became of it."""
@@ -157,7 +162,7 @@ class Judge:
         return Verdict(mutation.kind, mutation.names, mutation.told, Fate.CAUGHT, found)
 
     def _slipped(self, mutation: Mutation, names: "list[str] | tuple[str, ...]") -> Verdict:
-        slip: Slip = explain(self.base, mutation, names[0])
+        slip: Slip = explain(self._tighter, mutation, names[0])
         said = (slip.why, slip.cure, slip.position, names[0])
         return Verdict(mutation.kind, mutation.names, mutation.told, Fate.SLIPPED, (), *said)
 

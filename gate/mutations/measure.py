@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
 
+from gate.mutations.interface import Mutation
 from gate.mutations.overlay import Overlay, flat, ranges
 from gate.tensors.compare import EVERY_BIT, Criterion, Measurement, compare, scan
 from gate.tensors.survey import Job, Measured, measure
@@ -64,3 +65,17 @@ def distance(overlay: Overlay, expected: Tensor, criterion: Criterion) -> Measur
         compare(block(start, stop), against[start:stop], criterion) for start, stop in ranges(overlay.original.size)
     ]
     return reduce(Measurement.__add__, parts, Measurement())
+
+
+def has_effect(mutation: Mutation) -> bool:
+    """Whether anything is another than before: one bit is enough, and the first that is found."""
+    return mutation.structural or any(map(_differs, mutation.changed.values()))
+
+
+def _differs(overlay: Overlay) -> bool:
+    original = flat(overlay.original)
+    block = overlay.damage(original)
+    return any(
+        compare(block(start, stop), original[start:stop], EVERY_BIT).unequal
+        for start, stop in ranges(overlay.original.size)
+    )

@@ -3,21 +3,19 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Context, Decimal
 
-from gate.checks.wording import distance as shown
-from gate.checks.wording import number
 from gate.errors import UnreadableError
-from gate.mutations.interface import Base, Mutation
+from gate.globs import literal
+from gate.manifest.yaml_writing import flow
+from gate.mutations.interface import Mutation
 from gate.mutations.measure import distance
-from gate.mutations.overlay import Overlay, elementwise
+from gate.mutations.overlay import Overlay
+from gate.mutations.tighter import Tighter
 from gate.position import Position
 from gate.tensors.compare import Criterion
 from gate.tensors.dtypes import is_real
 from gate.tensors.rules import Expect, Expectation
 from gate.tensors.statistics import statistics
-from gate.tensors.tolerance import Tolerance, published_tolerance
-from gate.tensors.weightset import Tensor
 
 OR_PREDICTIONS = ", or `predictions`"
 _MOST_BYTES = 256 * 1024 * 1024  # of a tensor whose statistics are looked at for a cure
@@ -34,8 +32,9 @@ class Slip:
     position: Position | None
 
 
-def explain(base: Base, mutation: Mutation, name: str) -> Slip:
+def explain(tighter: Tighter, mutation: Mutation, name: str) -> Slip:
     """What let a damage of the tensor `name` through."""
+    base = tighter.base
     subject = base.subject
     expectation = subject.rules.expectation(name)
     rule = expectation.position("expect")
@@ -53,20 +52,22 @@ def explain(base: Base, mutation: Mutation, name: str) -> Slip:
         at = expectation.position("dtype") or rule
         return Slip(f"allowed by {_at(at)}", "no such rule would", at or model)
     if expectation.expect == Expect.ANY:
-        cure = _bound(overlay, name)
-        return Slip(f"`any` at {_at(rule)} looks at no value", f"`close` would{f', or {cure}' if cure else ''}", rule)
+        cures = [tighter.close(name), _bound(overlay, name)]
+        cure = ", or ".join(filter(None, cures)) or f"only a `reference` with these values would{OR_PREDICTIONS}"
+        return Slip(f"`any` at {_at(rule)} looks at no value", cure, rule)
     if expectation.expect == Expect.CHANGED:
         cure = _bound(overlay, name) or f"only a `reference` with these values would{OR_PREDICTIONS}"
         return Slip(f"`changed` at {_at(rule)} asks only that it differs", cure, rule)
-    return _tolerated(base, overlay, name, expectation)
+    return _tolerated(tighter, overlay, name, expectation)
 
 
 def _at(position: Position | None) -> str:
     return f"{position.file}:{position.line}" if position else "the manifest"
 
 
-def _tolerated(base: Base, overlay: Overlay, name: str, expectation: Expectation) -> Slip:
-    """A tolerance that is wide enough, and the widest that is not."""
+def _tolerated(tighter: Tighter, overlay: Overlay, name: str, expectation: Expectation) -> Slip:
+    """A tolerance that is wide enough, and one that is not."""
+    base = tighter.base
     given, expected = base.allowed(name), base.expected(name)
     at = expectation.position("tolerance")
     special = expectation.position("nan") or expectation.position("inf")
@@ -77,28 +78,8 @@ def _tolerated(base: Base, overlay: Overlay, name: str, expectation: Expectation
     if special and not math.isfinite(distance(overlay, expected, Criterion(given)).needed_atol):
         return Slip(f"allowed by {_at(special)}", "no such rule would", special)
     why = f"{where} ({given}) allows it"
-    narrower = _narrower(overlay, expected, given)
-    if not narrower:
-        return Slip(why, _bound(overlay, name) or "only a reference nearer to the file would", position)
-    published = published_tolerance(overlay.original.dtype, expected.dtype)
-    return Slip(why, f"{narrower} would; the published one is {published}", position)
-
-
-def _narrower(overlay: Overlay, expected: Tensor, given: Tolerance) -> str:
-    """The widest tolerance that catches the damage and lets the file pass as it is; empty where there is none."""
-    as_it_is = Overlay(overlay.original, elementwise(lambda block: block))
-    for key, rtol, atol in (("rtol", 0.0, given.atol), ("atol", given.rtol, 0.0)):
-        criterion = Criterion(Tolerance(rtol, atol), nan=True, inf=True)
-        damaged, right = distance(overlay, expected, criterion), distance(as_it_is, expected, criterion)
-        most, least = (getattr(found, f"needed_{key}") for found in (damaged, right))
-        if damaged.violating and math.isfinite(most) and _less(most) > least:
-            return f"{key} <= {_less(most):g}"
-    return ""
-
-
-def _less(value: float) -> float:
-    """A number with two digits below `value`."""
-    return float(Context(prec=2, rounding=ROUND_FLOOR).plus(Decimal(value) * Decimal("0.999")))
+    cure = tighter.cure(overlay, name) or _bound(overlay, name) or "only a reference nearer to the file would"
+    return Slip(why, cure, position)
 
 
 def _bound(overlay: Overlay | None, name: str) -> str:
@@ -123,4 +104,5 @@ def _bounds(overlay: Overlay, name: str) -> Iterator[str]:
         apart = math.inf if gone or now is None else abs(now - was)
         if apart > _MOVES * abs(was) and apart > 1e-12:
             allowed = float(f"{min(apart, abs(was) or apart) / 2:.1g}")
-            yield f"`{key}: {{value: {number(float(f'{was:.6g}'))}, atol: {shown(allowed)}}}` for {name} would"
+            bound = {"value": float(f"{was:.6g}"), "atol": allowed}
+            yield f"`- {flow({'match': literal(name), key: bound})}` would"

@@ -10,9 +10,12 @@ from gate.mutations.wording import share
 from gate.position import Position
 
 KINDS = ("mutation", "made", "caught", "by", "slipped", "within tolerance", "equivalent")
+CHECKS = ("caught by", "copies", "mutations")
 ALL = ("mutation", "tensors", "fate", "by", "asked for at", "what was done")
 _NAMED = 2  # tensors of one damage
-_LISTED = 3  # examples of one reason
+_KINDS = 6  # that one check caught
+LISTED = 3
+"""Examples of one reason."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,17 @@ def kind_rows(score: Score) -> Iterator[tuple[object, ...]]:
         )
 
 
+def check_rows(score: Score) -> Iterator[tuple[object, ...]]:
+    """One row for each check that caught something, and how many kinds of damage it caught."""
+    for check in dict.fromkeys(catch.check for verdict in score.verdicts for catch in verdict.by):
+        caught = [verdict for verdict in score.verdicts if any(catch.check == check for catch in verdict.by)]
+        kinds = list(dict.fromkeys(verdict.kind for verdict in caught))
+        told = (
+            ", ".join(kinds) if len(kinds) <= _KINDS else f"{', '.join(kinds[:_KINDS])} and {len(kinds) - _KINDS} more"
+        )
+        yield check, len(caught), told
+
+
 def rows(score: Score) -> Iterator[tuple[object, ...]]:
     """One row for each damaged copy, in the order of the kinds."""
     order = list(DAMAGES)
@@ -69,19 +83,23 @@ class Hole:
     examples: tuple[tuple[str, str], ...]
     """What was done, and which rule would catch it."""
     more: int
+    cure: str = ""
+    """What would catch all of it."""
 
 
-def holes(score: Score) -> list[Hole]:
-    """The reasons, those of most damage first."""
+def holes(score: Score, listed: int | None = LISTED) -> list[Hole]:
+    """The reasons, those of most damage first; `listed` of the damages of each, of other kinds first."""
     by_reason: dict[str, list[Verdict]] = {}
     for verdict in score.of(Fate.SLIPPED):
         by_reason.setdefault(verdict.why, []).append(verdict)
     found = []
     for why, verdicts in sorted(by_reason.items(), key=lambda each: -len(each[1])):
         once = {verdict.kind: verdict for verdict in reversed(verdicts)}
-        first = list(reversed(once.values()))[:_LISTED]
-        examples = tuple((f"{verdict.kind}  {tensors(verdict)}", verdict.cure) for verdict in first)
-        found.append(Hole(why, len(verdicts), examples, len(verdicts) - len(first)))
+        first = verdicts if listed is None else list(reversed(once.values()))[:listed]
+        cures = {verdict.cure for verdict in verdicts}
+        common = cures.pop() if len(cures) == 1 and len(verdicts) > 1 else ""
+        examples = tuple((f"{verdict.kind}  {tensors(verdict)}", "" if common else verdict.cure) for verdict in first)
+        found.append(Hole(why, len(verdicts), examples, len(verdicts) - len(first), common))
     return found
 
 

@@ -7,6 +7,9 @@ from enum import StrEnum
 from gate.position import Position
 from gate.tensors.rules import Rule
 
+NAMES = frozenset({"dropped", "added"})
+"""Kinds of damage that are no damage of values."""
+
 
 class Fate(StrEnum):
     """How one damaged copy ended. Only the first two are counted."""
@@ -61,10 +64,18 @@ class Score:
     pinned: bool = False
     unhit: tuple[Rule, ...] = ()
     complete: bool = True
+    locked: bool = False
+    """Whether the reference is a lock, by which every change of a value that is held to it is seen."""
 
     def of(self, fate: Fate) -> tuple[Verdict, ...]:
         """Those that ended so."""
         return tuple(verdict for verdict in self.verdicts if verdict.fate is fate)
+
+    @property
+    def of_names(self) -> bool:
+        """Whether all that counts is tensors that were taken away or added: none of their values could be damaged."""
+        counted = (verdict.kind for verdict in self.verdicts if verdict.fate in (Fate.CAUGHT, Fate.SLIPPED))
+        return all(kind in NAMES for kind in counted) and self.counted > 0
 
     @property
     def caught(self) -> int:

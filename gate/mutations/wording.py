@@ -16,6 +16,8 @@ def tally(score: Score) -> str:
     parts = [f"{score.caught:,} of {counted(score.counted, 'mutation')} caught"]
     if score.value is not None:
         parts[0] += f", score {share(score.value)}"
+    if score.of_names:
+        parts.append("none of them of a value: tensors were taken away and added, and nothing else could be done")
     uncounted = {fate: len(score.of(fate)) for fate in (Fate.WITHIN, Fate.EQUIVALENT)}
     parts += [f"{count:,} {fate}, not counted" for fate, count in uncounted.items() if count]
     return "; ".join(parts)

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from gate.action import Event
 from gate.git.commits import Commits, FirstCommitError
-from gate.git.matching import matching
+from gate.git.matching import matching_from
 from gate.git.objects import SHORT, Commit, Objects
 from gate.git.repository import Repository
 from gate.git.trees import Tree
-from gate.path_globs import is_glob
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,11 @@ def gone(pattern: str, files: Collection[str], ref: str, base: Path, event: Even
     """
     repository = Repository.around(base)
     now = {repository.inside(base / file, base) for file in files}
-    parts = pattern.split("/")
-    first = next(number for number, part in enumerate(parts) if is_glob(part))
-    folder = repository.inside(base / "/".join([*parts[:first], ""]), base)
-    folder = b"" if folder == b"." else folder
     with Objects(repository) as objects:
 
         def missed(commit: Commit) -> frozenset[bytes]:
             tree = Tree(objects, commit.tree, commit.name[:SHORT])
-            return matching(tree, folder, "/".join(parts[first:])) - now
+            return matching_from(tree, repository, base, pattern) - now
 
         try:
             meant = Commits(repository, objects, event).meant(ref, lambda head: bool(missed(head)), is_same=False)

@@ -36,7 +36,8 @@ class _Found:
 
 
 def annotations(run: RunResult) -> str:
-    """One command a line: errors, worst first; warnings for a loosened gate and for what was waived; notices for notes.
+    """One command a line: errors, worst first; warnings for a loosened gate, or where that cannot be told, and for what
+    was waived; notices for notes.
 
     There is an error in it exactly when the exit code is not 0.
     """
@@ -46,18 +47,21 @@ def annotations(run: RunResult) -> str:
     waived = [each for each in found if each.check.outcome is Outcome.WAIVED]
     notes = [(model.name, model.position, note) for model in run.models for note in model.notes]
     manifest = Position(run.manifest) if run.manifest else None
-    notes += [("weight-gate", manifest, note) for note in run.loosening.notes]
     notes += [(APPROVED, each.position, each.reason) for each in run.loosening.approved]
     loosened = [(part.heading, each) for part in parts(run) if part.heading != APPROVED for each in _worst(part)]
     if run.left_out:  # one for them all: a warning for each would hide those that matter
         notes.insert(0, ("weight-gate", None, f"left out: {', '.join(left.name for left in run.left_out)}"))
     lines = [_finding(run, each, "error") for each in errors[:MOST]]
-    lines += [_loosened(heading, each) for heading, each in loosened[:MOST]]
-    lines += [_finding(run, each, "warning") for each in waived[: MOST - len(loosened[:MOST])]]
+    untold = run.loosening.notes
+    lines += [_command("warning", manifest, "weight-gate", [note]) for note in untold[:MOST]]
+    room = MOST - len(untold[:MOST])
+    lines += [_loosened(heading, each) for heading, each in loosened[:room]]
+    rest = room - len(loosened[:room])
+    lines += [_finding(run, each, "warning") for each in waived[:rest]]
     lines += [_command("notice", position, name, [note]) for name, position, note in notes[: MOST - 1]]
-    unshown = [each.entry for each in errors[MOST:] + waived[MOST - len(loosened[:MOST]) :]]
-    unshown += [each for _, each in loosened[MOST:]]
-    left = sum(each.count for each in unshown) + len(notes[MOST - 1 :])
+    unshown = [each.entry for each in errors[MOST:] + waived[rest:]]
+    unshown += [each for _, each in loosened[room:]]
+    left = sum(each.count for each in unshown) + len(untold[MOST:]) + len(notes[MOST - 1 :])
     if left:
         lines.append(_command("notice", None, "weight-gate", [f"{left:,} more findings: see summary"]))
     return "".join(f"{line}\n" for line in lines)

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TextIO
 
 from rich.cells import cell_len
@@ -15,9 +16,9 @@ from rich.console import Console
 from rich.text import Text
 
 from gate.reports.entry import Advice, Entry, advised, entries, pick
-from gate.reports.escaping import harmless, plain
-from gate.reports.loading import loaded_with, stepwise
-from gate.reports.loosening import parts
+from gate.reports.escaping import harmless, plain, visible
+from gate.reports.loading import loaded_alike, loaded_with, stepwise
+from gate.reports.loosening import LOOSENED, Part, parts
 from gate.reports.stream import Color, emit, wants_color
 from gate.reports.wording import (
     RED,
@@ -27,11 +28,12 @@ from gate.reports.wording import (
     duration,
     findings,
     headline,
+    left_out,
+    numbers,
     outline,
     story,
     title,
     unsaid,
-    with_left_out,
 )
 from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult, Suggestion
 from gate.wording import counted
@@ -43,6 +45,7 @@ _ITEM = 60  # of one step
 _CROWD = 6  # more entries of one kind are told in fewer
 _NAMES = 400  # of names that stand together
 _NARROWEST, _WIDE = 40, 100
+_TAB = "\ue000"  # stands for a tab, of which rich would make spaces; what is escaped holds none
 
 _STYLES = {
     Outcome.PASSED: "green",
@@ -69,16 +72,26 @@ def write_console(
     color: Color = "auto",
     reports: Mapping[str, str] | None = None,
     width: int | None = None,
+    quiet: bool = False,
 ) -> None:
-    """Print the run; `reports` says where the report files lie, by kind."""
+    """Print the run; `reports` says where the report files lie, by kind.
+
+    `quiet`: only what is not green, where the reports lie, and the verdict.
+    """
     page = _Page(width or width_of(stream))
-    _verdict(page, run)
-    page.line()
-    for model in with_left_out(run):
-        _model(page, model)
+    if quiet:
+        _red(page, run)
+        _paths(page, reports or {})
+    else:
+        _verdict(page, run)
         page.line()
-    _loosening(page, run)
-    _closing(page, run, reports or {})
+        alike = loaded_alike(run)
+        for model in complete(run):
+            _model(page, model, is_loading_told=not alike)
+            page.line()
+        _left_out(page, run)
+        _loosening(page, list(parts(run)), run.loosening.notes)
+        _closing(page, run, reports or {}, alike)
     _verdict(page, run)
     emit(stream, page.render(wants_color(stream, color)))
 
@@ -87,6 +100,13 @@ def write_model(model: ModelResult, stream: TextIO, *, color: Color = "auto") ->
     """Print one model as `write_console` does, without a verdict on the run."""
     page = _Page(width_of(stream))
     _model(page, model)
+    emit(stream, page.render(wants_color(stream, color)))
+
+
+def write_code(code: str, language: str, stream: TextIO, *, color: Color = "auto") -> None:
+    """Print what is to be pasted or run, as `write_console` does."""
+    page = _Page(width_of(stream))
+    _code(page, code, language)
     emit(stream, page.render(wants_color(stream, color)))
 
 
@@ -107,7 +127,13 @@ class _Page:
 
     def line(self, *spans: tuple[str, str]) -> None:
         """One line of (text, style); the texts are escaped here."""
-        self._lines.append(Text.assemble(*((plain(text), style) for text, style in spans)))
+        self._add(Text.assemble(*((plain(text), style) for text, style in spans)))
+
+    def verbatim(self, text: str, style: str = "") -> None:
+        """The lines of `text` from the first column on, spaces at their ends and tabs too, to be cut out and used."""
+        for line in text.split("\n"):
+            shown = harmless(visible(line.removesuffix("\r"), keep="\t"))
+            self._lines.append(Text(shown.replace("\t", _TAB), style))
 
     def paragraph(self, label: str, text: str, *, indent: int = 0, style: str = "", label_style: str = "") -> None:
         """`text` after `label`, its further lines under its first."""
@@ -127,7 +153,11 @@ class _Page:
     def _rows(self, label: str, rows: Sequence[str], indent: int, hang: int, style: str, label_style: str) -> None:
         for number, row in enumerate(rows or [""]):
             head = (" " * indent + label) if number == 0 else " " * hang
-            self._lines.append(Text.assemble((plain(head), label_style), (row, style)))
+            self._add(Text.assemble((plain(head), label_style), (row, style)))
+
+    def _add(self, line: Text) -> None:
+        line.rstrip()
+        self._lines.append(line)
 
     def render(self, color: bool) -> str:
         out = io.StringIO()
@@ -144,9 +174,8 @@ class _Page:
             _environ={},
         )
         for line in self._lines:
-            line.rstrip()
             console.print(line, soft_wrap=True)
-        return harmless(out.getvalue())
+        return harmless(out.getvalue().replace(_TAB, "\t"))
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -173,7 +202,39 @@ def _verdict(page: _Page, run: RunResult) -> None:
     page.paragraph("", f"weight-gate {run.version}: {headline(run)}", style=_VERDICT_STYLES[run.conclusion])
 
 
-def _model(page: _Page, model: ModelResult) -> None:
+def _red(page: _Page, run: RunResult) -> None:
+    """The checks that are not green, what one may do about them, and what this pull request loosens."""
+    for model in complete(run):
+        checks = tuple(check for check in model.checks if check.outcome in RED)
+        if checks:
+            _judged(page, replace(model, checks=checks))
+            page.line()
+    _loosening(page, [part for part in parts(run) if part.heading == LOOSENED], run.loosening.notes)
+
+
+def _left_out(page: _Page, run: RunResult) -> None:
+    told = [text for text, _ in left_out(run)]
+    for text in told:
+        page.paragraph("", text, style="yellow")
+    if told:
+        page.line()
+
+
+def _model(page: _Page, model: ModelResult, *, is_loading_told: bool = True) -> None:
+    _judged(page, model)
+    page.paragraph("coverage  ", coverage(model), indent=2, label_style="dim")
+    for note in model.notes:
+        page.paragraph("note  ", note, indent=2, label_style="yellow")
+    if is_loading_told and (told := loaded_with(model.runtime)):
+        page.paragraph("loaded with  ", told, indent=2, label_style="dim")
+    if model.steps:
+        page.items("steps  ", stepwise(model.steps), indent=2, style="dim")
+    if model.seconds:
+        page.paragraph("time  ", duration(model.seconds), indent=2, label_style="dim", style="dim")
+
+
+def _judged(page: _Page, model: ModelResult) -> None:
+    """Its checks, and what one may do about them."""
     name = crop(model.name, _LONGEST)
     page.line((name, "bold"), ("  ", ""), (crop(model.weights, _LONGEST), "cyan"))
     if model.reference is not None:
@@ -183,15 +244,6 @@ def _model(page: _Page, model: ModelResult) -> None:
         _check(page, check, min(longest, 16))
     for suggestion in model.suggestions:
         _suggestion(page, suggestion)
-    page.paragraph("coverage  ", coverage(model), indent=2, label_style="dim")
-    for note in model.notes:
-        page.paragraph("note  ", note, indent=2, label_style="yellow")
-    if told := loaded_with(model.runtime):
-        page.paragraph("loaded with  ", told, indent=2, label_style="dim")
-    if model.steps:
-        page.items("steps  ", stepwise(model.steps), indent=2, style="dim")
-    if model.seconds:
-        page.paragraph("time  ", duration(model.seconds), indent=2, label_style="dim", style="dim")
 
 
 def _check(page: _Page, check: CheckResult, longest: int) -> None:
@@ -211,16 +263,15 @@ def _findings(page: _Page, check: CheckResult) -> None:
         page.paragraph("", f"{unsaid(left)}, see the JSON report", indent=6, style="bold")
 
 
-def _loosening(page: _Page, run: RunResult) -> None:
+def _loosening(page: _Page, said: Sequence[Part], notes: Sequence[str]) -> None:
     """What the manifest lets through, after what it is about."""
-    said = list(parts(run))
     for part in said:
         page.line((part.heading, "bold yellow"))
         page.paragraph("", part.meaning, indent=2)
         _findings(page, part.check)
-    for note in run.loosening.notes:
+    for note in notes:
         page.paragraph("note  ", note, label_style="yellow")
-    if said or run.loosening.notes:
+    if said or notes:
         page.line()
 
 
@@ -228,13 +279,29 @@ def _suggestion(page: _Page, suggestion: Suggestion) -> None:
     page.paragraph("", suggestion.title, indent=2, style="bold")
     for line in suggestion.details:
         page.paragraph("", line, indent=4)
-    for line in suggestion.code.splitlines():
-        page.line(("      " + line, "cyan"))
+    _code(page, suggestion.code, suggestion.language)
+
+
+def _code(page: _Page, code: str, language: str) -> None:
+    """A patch from the first column on, between empty lines: `git apply` takes no line that is moved in."""
+    if language == "diff" and code:
+        page.line()
+        page.verbatim(code.removesuffix("\n"), "cyan")
+        page.line()
+    else:
+        for line in code.splitlines():
+            page.line(("      " + line, "cyan"))
 
 
 def _advice(page: _Page, advice: Advice, check: CheckResult) -> None:
-    for each in advice.entries:
-        _entry(page, each, check)
+    for reason, group in advice.by_reason:
+        if reason:
+            page.paragraph("", reason, indent=6)
+        for each in group:
+            if reason:
+                _detail(page, each)
+            else:
+                _entry(page, each, check)
     indent = 8 if len(advice.entries) == 1 else 6  # under the one, or beside them all
     if advice.hint:
         page.paragraph("what to do: ", advice.hint, indent=indent, label_style="bold")
@@ -252,7 +319,18 @@ def _entry(page: _Page, each: Entry, check: CheckResult) -> None:
         page.line((f"        {counted(len(lines) - _MOST_LINES, 'more line')}, see the JSON report", "dim"))
 
 
-def _closing(page: _Page, run: RunResult, reports: Mapping[str, str]) -> None:
+def _detail(page: _Page, each: Entry) -> None:
+    """An entry whose reason stands above: its names and numbers."""
+    label = title(each, _LONGEST if len(each.names) < 2 else _NAMES)
+    page.paragraph("- ", f"{label}: {detail}" if (detail := numbers(each)) else label, indent=6, style="bold")
+
+
+def _paths(page: _Page, reports: Mapping[str, str]) -> None:
+    for kind, path in reports.items():
+        page.line((f"{kind:<9} ", "dim"), (path, "cyan"))
+
+
+def _closing(page: _Page, run: RunResult, reports: Mapping[str, str], loaded: str) -> None:
     red = [
         (model.name, ", ".join(check.check for check in model.checks if check.outcome in RED))
         for model in complete(run)
@@ -261,14 +339,15 @@ def _closing(page: _Page, run: RunResult, reports: Mapping[str, str]) -> None:
     if len(run.models) > 1:
         for name, checks in red:
             page.paragraph(f"{crop(name, 60)}: ", checks, style="bold red")
-    for kind, path in reports.items():
-        page.line((f"{kind:<9} ", "dim"), (path, "cyan"))
+    _paths(page, reports)
     if run.command:
         page.line(("reproduce ", "dim"), (run.command, "cyan"))
     if run.environment:
         told = "; ".join(f"{key} {value}" for key, value in sorted(run.environment.items()))
         page.paragraph("with      ", told, label_style="dim", style="dim")
+    if loaded:
+        page.paragraph("loaded with  ", loaded, label_style="dim")
     if run.seconds:
         page.paragraph("time      ", duration(run.seconds), label_style="dim", style="dim")
-    if red or reports or run.command or run.environment or run.seconds:
+    if red or reports or run.command or run.environment or loaded or run.seconds:
         page.line()

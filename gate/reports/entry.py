@@ -44,6 +44,12 @@ class Entry:
         return len({_said(finding) for each in self.folds for finding in each.findings}) == 1
 
     @property
+    def reason(self) -> str:
+        """The reason of all its findings; empty where they give several, or concern no tensor."""
+        found = {finding.reason for each in self.folds for finding in each.findings}
+        return next(iter(found)) if len(found) == 1 and self.names else ""
+
+    @property
     def has_a_worst(self) -> bool:
         """Whether its findings differ in severity."""
         return len({severity(finding) for each in self.folds for finding in each.findings}) > 1
@@ -56,6 +62,16 @@ class Advice:
     entries: tuple[Entry, ...]
     hint: str
     position: Position | None
+
+    @property
+    def by_reason(self) -> Iterator[tuple[str, tuple[Entry, ...]]]:
+        """The entries, those that say the same and differ in details only under that reason; others under none."""
+        for reason, group in groupby(self.entries, lambda each: each.reason):
+            same = tuple(group)
+            if reason and len(same) > 1:
+                yield reason, same
+            else:
+                yield from (("", (each,)) for each in same)
 
 
 def entries(findings: Iterable[Finding], most: int) -> tuple[Entry, ...]:

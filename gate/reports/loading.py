@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from gate.reports.wording import duration
-from gate.results import Step
+from gate.results import RunResult, Step
 
 _VERSIONS = {"tensorflow": "TensorFlow", "keras": "Keras"}
 _SETTINGS = {"onednn": "oneDNN", "tf32": "TF32"}
@@ -23,6 +23,12 @@ def loaded_with(runtime: Mapping[str, str]) -> str:
     if level := runtime.get("confinement"):
         parts.append(level if level.startswith(_NOT_CONFINED) else f"confined by {level}")
     return "; ".join(part for part in parts if part)
+
+
+def loaded_alike(run: RunResult) -> str:
+    """The same, where several models were loaded, and all of them so; empty where not."""
+    told = [text for model in run.models if (text := loaded_with(model.runtime))]
+    return told[0] if len(told) > 1 and len(set(told)) == 1 else ""
 
 
 def merged(steps: Iterable[Step]) -> tuple[Step, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gate.results import CheckResult, Finding, Outcome, RunResult
+from gate.results import CheckResult, Finding, Loosening, Outcome, RunResult
 
 LOOSENED, ENDLESS, APPROVED = (
     "This pull request loosens the gate",
@@ -28,8 +28,12 @@ class Part:
 
 def parts(run: RunResult) -> Iterator[Part]:
     """What there is to say. What is a failed check already is not said twice."""
-    said = run.loosening
-    if said.found and not said.fails:
+    return (part for part in parts_of(run.loosening) if not (run.loosening.fails and part.heading == LOOSENED))
+
+
+def parts_of(said: Loosening) -> Iterator[Part]:
+    """The same of a manifest alone, beside which there is no check."""
+    if said.found:
         yield Part(LOOSENED, f"It lets more through than {said.base}: see that each of these is meant.", said.found)
     if said.endless:
         yield Part(ENDLESS, "What they leave out is left out for ever: give each a day, in `until`.", said.endless)

@@ -9,22 +9,24 @@ from dataclasses import dataclass
 
 from gate.reports.entry import Advice, Entry, advised, entries
 from gate.reports.escaping import code, fenced, fenced_lines, markdown
-from gate.reports.loading import loaded_with, memory, merged
+from gate.reports.loading import loaded_alike, loaded_with, memory, merged
 from gate.reports.loosening import LOOSENED, parts
 from gate.reports.wording import (
     RED,
+    complete,
     coverage,
     crop,
     duration,
     findings,
     headline,
     labels,
+    left_out,
+    numbers,
     outline,
     rank,
     speaker,
     story,
     tally,
-    with_left_out,
 )
 from gate.results import CheckResult, Conclusion, ModelResult, Outcome, RunResult, Step, Suggestion
 from gate.wording import counted
@@ -66,7 +68,7 @@ class _Section:
 
 def summary(run: RunResult, limit: int = LIMIT) -> str:
     """The summary in at most `limit` bytes of UTF-8."""
-    models = sorted(with_left_out(run), key=rank)
+    models = sorted(complete(run), key=rank)
     text = f"## {_VERDICT_MARKS.get(run.conclusion, '⛔')} weight-gate: {markdown(headline(run))}\n\n"
     if _size(text) > limit:
         return ""
@@ -113,6 +115,7 @@ def _fit(section: _Section, room: int) -> tuple[str, int]:
 
 def _sections(run: RunResult, models: Sequence[ModelResult]) -> Iterator[_Section]:
     yield _table(models)
+    yield _Section("", [_Item(_unjudged(*each)) for each in left_out(run)])
     yield from _loosening(run)
     for outcomes in (RED, {Outcome.WAIVED}):
         for model in models:
@@ -141,6 +144,11 @@ def _sections(run: RunResult, models: Sequence[ModelResult]) -> Iterator[_Sectio
 def _table(models: Sequence[ModelResult]) -> _Section:
     head = "| Model | Weights | Verdict | Checks | Compared |\n| --- | --- | --- | --- | --- |\n"
     return _Section(head, [_Item(_row(model)) for model in models])
+
+
+def _unjudged(text: str, names: Sequence[str]) -> str:
+    told = ", ".join(_short_code(name) for name in names[:_LINES]) + (", …" if len(names) > _LINES else "")
+    return f"{_short(text)}: {told}\n"
 
 
 def _row(model: ModelResult) -> str:
@@ -196,10 +204,24 @@ def _items(advice: Advice) -> Iterator[_Item]:
     if advice.position:
         lines.append(f"asked for at {_short_code(str(advice.position))}")
     alone = len(advice.entries) == 1
-    for each in advice.entries:
-        yield _Item(_entry(each, lines if alone else []), each.count)
+    for reason, group in advice.by_reason:
+        for number, each in enumerate(group):
+            head = f"- **{_short(reason)}**\n" if reason and not number else ""
+            text = _detail(each) if reason else _entry(each, lines if alone else [])
+            yield _Item(head + text, each.count)
     if lines and not alone:
         yield _Item("\n" + "\\\n".join(lines) + "\n\n")
+
+
+def _detail(each: Entry) -> str:
+    """An entry whose reason stands above."""
+    return f"  - {_names(each)}" + (f": {_short(told)}" if (told := numbers(each)) else "") + "\n"
+
+
+def _names(each: Entry) -> str:
+    shown, left = labels(each, _NAME if len(each.names) == 1 else _NAMES)
+    told = ", ".join(code(name) for name in shown) + (f", and {left:,} more" if left else "")
+    return told + (f" ({count})" if (count := tally(each)) else "")
 
 
 def _entry(each: Entry, advice: Sequence[str]) -> str:
@@ -210,12 +232,7 @@ def _entry(each: Entry, advice: Sequence[str]) -> str:
         lines[0] = f"{which}: {_short_code(worst.tensor or '')}: {cause}"
     elif each.names:
         lines[0] = cause
-    if not each.names:
-        first = cause
-    else:
-        shown, left = labels(each, _NAME if len(each.names) == 1 else _NAMES)
-        first = ", ".join(code(name) for name in shown) + (f", and {left:,} more" if left else "")
-        first += f" ({told})" if (told := tally(each)) else ""
+    first = _names(each) if each.names else cause
     if len(lines) > _LINES:
         lines[_LINES:] = [f"{counted(len(lines) - _LINES, 'more line')}, see the JSON report"]
     return "\\\n  ".join([f"- {first}", *lines, *advice]) + "\n"
@@ -223,12 +240,15 @@ def _entry(each: Entry, advice: Sequence[str]) -> str:
 
 def _facts(run: RunResult, models: Sequence[ModelResult]) -> _Section:
     items = []
+    alike = loaded_alike(run)
     for model in models:
         reference = f"reference {_short_code(model.reference)}" if model.reference else "no reference"
         items.append(_Item(f"- {_short_code(model.name)}: {markdown(coverage(model))}; {reference}\n"))
-        if told := loaded_with(model.runtime):
+        if not alike and (told := loaded_with(model.runtime)):
             items.append(_Item(f"- {_short_code(model.name)}: loaded with {_short(told)}\n"))
         items.extend(_Item(f"- {_short_code(model.name)}: {_short(note)}\n") for note in model.notes)
+    if alike:
+        items.append(_Item(f"- each loaded with {_short(alike)}\n"))
     items.extend(
         _Item(f"- {_short_code(run.manifest or 'manifest')}: {_short(note)}\n") for note in run.loosening.notes
     )

@@ -5,7 +5,7 @@ Nothing in here is escaped: texts hold names as they came. The report that print
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gate.position import Position
 from gate.reports.entry import Entry
@@ -86,6 +86,15 @@ def with_left_out(run: RunResult) -> tuple[ModelResult, ...]:
     return (*complete(run), *left)
 
 
+def left_out(run: RunResult) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """`2 models left out: not named by --model` for each reason, and which ones these are."""
+    reasons: dict[str, list[str]] = {}
+    for left in run.left_out:
+        reasons.setdefault(left.reason, []).append(left.name)
+    for reason, names in reasons.items():
+        yield f"{counted(len(names), 'model')} left out: {reason}", tuple(names)
+
+
 def _nothing(model: ModelResult | None) -> CheckResult:
     what = "nothing was checked"
     if model is None:
@@ -127,6 +136,8 @@ def headline(run: RunResult) -> str:
     scope = f"{counted(len(run.checks), 'check')} of {counted(len(run.models), 'model')}"
     if run.left_out:
         told.append(f"{counted(len(run.left_out), 'model')} left out")
+    if run.loosening.found:
+        told.append(counted(len(run.loosening.found), "loosening"))
     if run.conclusion is Conclusion.NOTHING_TO_CHECK:
         told.insert(0, "nothing that a verdict depends on has changed")
     if run.conclusion is Conclusion.SUCCESS:
@@ -209,6 +220,13 @@ def story(entry: Entry, limit: int = 400) -> list[str]:
     if which := speaker(entry):
         return [f"{which}: {crop(worst.tensor or '', limit)}: {worst.reason}", *worst.details]
     return [*([worst.reason] if entry.names else []), *worst.details]
+
+
+def numbers(entry: Entry, limit: int = 400) -> str:
+    """The details of an entry whose reason was told, in one line."""
+    worst = entry.worst
+    told = "; ".join(worst.details)
+    return f"{which}: {crop(worst.tensor or '', limit)}: {told}" if (which := speaker(entry)) and told else told
 
 
 def unsaid(left: Sequence[Entry]) -> str:

@@ -158,16 +158,17 @@ class Worker:
 
     def metric(self, request: Request) -> Answer:
         """The user's own metric of the outputs, over all that the file of inputs holds."""
-        from gate.runtime.loaders.project_code import called
+        from gate.runtime.loaders.project_code import called, shown_as
 
         inputs, _ = self._inputs(request)
         outputs = _in_batches(self._ready, inputs, request)
         data = read_arrays(Path(request["inputs"]), request["inputs"])
         file, name = request["code"]
+        shown = shown_as(file)
         value = called(file, name, next(iter(outputs.values())) if len(outputs) == 1 else outputs, data)
         number = np.asarray(value)
         if isinstance(value, bool | str | bytes) or number.size != 1 or number.dtype.kind not in "fiu":
-            raise Refused(f"{Path(file).name}:{name} returns a {type(value).__name__}, no number", "return one number")
+            raise Refused(f"{shown}:{name} returns a {type(value).__name__}, no number", "return one number")
         return {"value": float(number.reshape(()))}
 
     def activations(self, request: Request) -> Answer:

@@ -20,6 +20,9 @@ from gate.tensors.tolerance import Tolerance, published_tolerance
 from gate.tensors.weightset import Tensor
 
 _Array = NDArray[Any]
+SWAPPED = "swapped-tensor"
+CONSTANT = "constant-tensor"
+"""The kind of what is one value throughout, where the reference is not."""
 _SAMPLES = 64
 _MAX_AXES = 5  # 120 permutations; convolution kernels have at most five axes
 _MAX_SLICES = 8192
@@ -27,12 +30,19 @@ _REORDER_BYTES = 64 * 1024 * 1024
 _NAMED = 3
 _TRIED = 12  # tensors compared in full because their samples agree; all samples of sparse tensors do
 
+DIAGNOSES = frozenset(
+    {CONSTANT, SWAPPED, "misplaced-tensor", "renamed-tensor", "reshaped-tensor", "transposed-tensor",
+     "reordered-tensor", "rounded-tensor"}
+)  # fmt: skip
+"""Every kind of `Diagnosis`."""
+
 
 @dataclass(frozen=True)
 class Diagnosis:
     """What is certain about a failed tensor: a stable kebab-case `kind` of finding, and one line of text.
 
-    `names` are the tensors that the text speaks of, where it is missing and its values have other names.
+    `names` are the tensors that the text speaks of, where it is missing and its values have other names, or where it is
+    swapped with another.
     """
 
     kind: str
@@ -153,7 +163,7 @@ def explain_missing(name: str, missing: Tensor, criterion: Criterion, others: Li
 def constant_tensor(value: object) -> Diagnosis:
     """What is said of a tensor all elements of which are `value`."""
     text = f"every element is {value!r}: it looks like an initial value, never trained or never loaded"
-    return Diagnosis("constant-tensor", text)
+    return Diagnosis(CONSTANT, text)
 
 
 def found_under(names: list[str]) -> Diagnosis:
@@ -173,7 +183,7 @@ def _elsewhere(expected: _Array, found: list[str], criterion: Criterion, candida
         other = candidate.tensors[found[0]].read()
         if _holds(other, expected, criterion):
             text = f"swapped: it holds what the reference has as {found[0]}, and {found[0]} holds what belongs here"
-            return Diagnosis("swapped-tensor", text)
+            return Diagnosis(SWAPPED, text, tuple(found))
     return Diagnosis("misplaced-tensor", f"it holds what the reference has as {listed(found)}")
 
 

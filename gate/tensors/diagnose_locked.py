@@ -20,7 +20,7 @@ def explain_locked_value(
         return None
     if len(found) == 1 and candidate.of_digest(expected.locked.digest, expected, without=name) == found:
         text = f"swapped: it holds what the lock has as {found[0]}, and {found[0]} holds what belongs here"
-        return Diagnosis("swapped-tensor", text)
+        return Diagnosis("swapped-tensor", text, tuple(found))
     return Diagnosis("misplaced-tensor", f"it holds what the lock has as {listed(found)}")
 
 

@@ -16,6 +16,7 @@ from gate.tensors.weightset import Array
 MOST = 1024 * 1024
 """Elements that are looked at."""
 _CONSTANT = 1e-6
+_NOISE = 0.1
 """A standard deviation below this part of the values' size is none."""
 
 
@@ -61,6 +62,14 @@ class Expected:
     def is_swamped(self, tolerance: Tolerance) -> bool:
         """Whether as much is allowed as the values differ among themselves: any like them would pass."""
         return not tolerance.atol + tolerance.rtol * self.rms < self.spread
+
+    def is_no_noise(self, tolerance: Tolerance) -> bool:
+        """Whether more is allowed than a tenth of what the values differ among themselves.
+
+        Casts stay below: int8 with one scale for a tensor moves a value by 1/254 of the largest, some hundredths of
+        that.
+        """
+        return not _NOISE * self.spread > tolerance.atol + tolerance.rtol * self.rms
 
     def zeros(self, tolerance: Tolerance) -> int:
         """How many elements could be zero without notice: `|e| <= atol + rtol * |e|`."""

@@ -14,17 +14,19 @@ Names that the manifest's `names` rules made pair with exactly those names. All 
 4. Tensors that are left over and have the same full name pair, where it is whole (a file that does not know the name
    of a layer leaves it out) and one layer's, or all of the way to the value, and neither could be another; a number in
    it only as within a pair of layers.
-5. What could be paired in more than one way is `uncertain`: no check can judge it.
+5. What could be paired in more than one way is `uncertain`: no check can judge it. So are tensors of a lock that would
+   trade names (`a/kernel` for `b/kernel` and that for the first), since what a lock says of layers is words in a text
+   that anybody may edit.
 
 The reference's tensors then go by the candidate's names.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from gate.errors import GateError
 from gate.position import Position
@@ -33,6 +35,9 @@ from gate.tensors.match_layers import Group, How, Match, Matches, grouped, match
 from gate.tensors.match_places import aligned
 from gate.tensors.match_variables import kind_of, match_variables, variable_of
 from gate.tensors.weightset import Layer, Tensor, layer_of
+
+_THIRD = "elsewhere"
+"""What a name may be called while it changes places with another."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,8 @@ def pair(
     found = _Found()
     for kind in {tensor.group for tensor in ours} & {tensor.group for tensor in theirs}:
         found.add([t for t in ours if t.group == kind], [t for t in theirs if t.group == kind])
+    if any(tensor.locked is not None for tensor in theirs):
+        found.refuse_trades()
     found.nameless(ours, theirs)
     return _assembled(candidate, renamed, found)
 
@@ -139,11 +146,31 @@ def rewrite(tensors: Mapping[str, Tensor], renames: Sequence[Rename]) -> Mapping
         if new in taken:
             raise GateError(
                 f"`names` makes one name of two tensors of the reference: {taken[new]} and {old} both become {new}",
-                "make the pattern narrower",
+                _three_steps(tensors, renames) or "make the pattern narrower",
                 renames[-1].position if renames else None,
             )
         taken[new] = old
     return {new: tensors[old] for old, new in names.items()}
+
+
+def _three_steps(names: Collection[str], renames: Sequence[Rename]) -> str:
+    """What to say where two rules would have names change places, `left/` and `right/`: it takes a third name.
+
+    Empty where they would not, or where that would not do.
+    """
+    for there, back in combinations(renames, 2):
+        if not (re.search(back.pattern, there.replacement) and re.search(there.pattern, back.replacement)):
+            continue
+        third = _THIRD + "/" * there.replacement.endswith("/")
+        last = Rename("^" * there.pattern.startswith("^") + re.escape(third), there.replacement)
+        steps = (Rename(there.pattern, third), back, last)
+        made = names
+        for each in steps:
+            made = [re.sub(each.pattern, each.replacement, name) for name in made]
+        if set(made) == set(names) and not any(_THIRD in name for name in names):
+            rules = ", ".join(f"{{from: '{each.pattern}', to: '{each.replacement}'}}" for each in steps)
+            return f"where names change places, a third one stands in between: `names: [{rules}]`"
+    return ""
 
 
 class _Found:
@@ -171,6 +198,20 @@ class _Found:
                 if key not in shared:
                     shared[key] = tuple(t.name for c in candidates for t in c.tensors if kind_of(t) == key[1])
                 self.uncertain.append(Uncertain(tensor.name, shared[key]))
+
+    def refuse_trades(self) -> None:
+        """Take back the pairs in which some tensors go by one another's names."""
+        heads = deque(self.names.keys() - self.names.values())
+        traded = {theirs: mine for theirs, mine in self.names.items() if theirs != mine}
+        while heads:  # a row of names that ends somewhere, as where all default names count on by one
+            following = traded.pop(heads.popleft(), None)
+            if following is not None:
+                heads.append(following)
+        for theirs, mine in sorted(traded.items()):
+            del self.names[theirs]
+            self.ways.pop(mine, None)
+            self.doubtful.add(mine)
+            self.uncertain.append(Uncertain(theirs, (theirs, mine)))
 
     def nameless(self, ours: list[Tensor], theirs: list[Tensor]) -> None:
         """What is left over has one name on both sides: refuse that as a reason to pair it, where it is none.

@@ -30,7 +30,8 @@ def smallest(
 ) -> Tolerance | None:
     """The tolerance, of those with a wider `atol` or a wider `rtol` than `given`, that lets the least through.
 
-    That is the one by which fewer elements could be zero, and of equals the one that allows less on the average.
+    That is the one that is for noise in more of the tensors, of equals the one by which fewer elements could be zero,
+    and then the one that allows less on the average.
     None where no tolerance lets all pass: a NaN, an infinity, something other than numbers. Without `measure` it is
     what the measurements say, and not proved.
     """
@@ -53,9 +54,10 @@ def _ways(given: Tolerance, found: Sequence[Measurement]) -> Iterator[Tolerance]
         yield Tolerance(max(given.rtol, rounded_up(rtol)), given.atol)
 
 
-def _let_through(tolerance: Tolerance, expected: Sequence[Expected]) -> tuple[int, float]:
+def _let_through(tolerance: Tolerance, expected: Sequence[Expected]) -> tuple[int, int, float]:
+    differences = sum(each.is_no_noise(tolerance) for each in expected)
     zeros = sum(each.zeros(tolerance) for each in expected)
-    return zeros, sum(tolerance.atol + tolerance.rtol * each.mean_magnitude for each in expected)
+    return differences, zeros, sum(tolerance.atol + tolerance.rtol * each.mean_magnitude for each in expected)
 
 
 def _proved(tolerance: Tolerance, given: Tolerance, measure: Measure) -> Tolerance | None:

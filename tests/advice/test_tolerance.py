@@ -128,13 +128,13 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> pytest.TempPathFactory:
 
 
 def test_what_is_let_through_has_numbers(tmp_path: Path) -> None:
-    old = np.linspace(-1, 1, 201, dtype=np.float32)  # 0.01 apart: 2 * 15 + 1 of 201 are within 0.15 of zero
+    old = np.linspace(-1, 1, 201, dtype=np.float32)  # 0.01 apart: 2 * 5 + 1 of 201 are within 0.05 of zero
     noise = np.zeros(201, np.float32)
-    noise[[0, 100]] = 0.15  # at -1, and at 0, where no rtol helps
+    noise[[0, 100]] = 0.05  # at -1, and at 0, where no rtol helps
     only = suggested(judge(tmp_path, {"w": old + noise}, {"w": old}))
     told = only.details[1]
-    assert only.details[0].startswith("w: rtol=1e-06, atol=0.16 instead of rtol=1e-06, atol=1e-08")
-    zeros = int(np.count_nonzero(np.abs(old.astype(np.float64)) <= 0.16 + 1e-6 * np.abs(old.astype(np.float64))))
+    assert only.details[0].startswith("w: rtol=1e-06, atol=0.051 instead of rtol=1e-06, atol=1e-08")
+    zeros = int(np.count_nonzero(np.abs(old.astype(np.float64)) <= 0.051 + 1e-6 * np.abs(old.astype(np.float64))))
     assert f"{100 * zeros // 201 + int(1000 * zeros / 201) % 10 / 10:g} % of the elements as zeros" in told
     assert "never loaded (all zeros): no" in told
     assert "rounding to float16: yes" in told
@@ -150,13 +150,22 @@ def test_another_tensor_that_would_pass_is_named(tmp_path: Path) -> None:
     assert "another tensor of the same shape in place of a (b)" in only.details[1]
 
 
+def test_the_largest_noise_and_the_smallest_difference(tmp_path: Path) -> None:
+    old = np.tile(np.array([-1, 1], np.float32), 32)  # with a standard deviation of 1
+    noise, difference = ({"w": old + np.float32(by)} for by in (0.09, 0.11))
+    for name in ("noise", "difference"):
+        (tmp_path / name).mkdir()
+    assert suggested(judge(tmp_path / "noise", noise, {"w": old})).code
+    assert not suggested(judge(tmp_path / "difference", difference, {"w": old})).code
+
+
 def test_no_tolerance_is_offered_for_another_training(tmp_path: Path) -> None:
     old = {"w": values(64, scale=0.05), "x": values(64)}
     new = {"w": values(64, scale=0.05), "x": old["x"]}
     only = suggested(judge(tmp_path, new, old))
     assert not only.code
     assert "No tolerance is offered" in only.title
-    assert "a tolerance like that would pass any trained weights: this is a difference, not noise" in only.details[-1]
+    assert "a tenth of what the values differ among themselves: a difference, not noise" in only.details[-1]
     assert "weight-gate update" in only.details[-1]
 
 

@@ -7,7 +7,7 @@ from approvals.scenes import manifest
 from gate.approvals.copies import There
 from gate.approvals.proposal import Judged
 from gate.approvals.seen import Seen
-from gate.approvals.telling import elsewhere
+from gate.approvals.telling import as_lock, elsewhere
 from gate.manifest import load_manifest
 from gate.plan import plan
 from gate.results import ModelResult
@@ -21,7 +21,8 @@ def told(folder: Path, reference: dict[str, str]) -> str:
     loaded = load_manifest(path)
     (planned,) = plan(loaded, Workspace.of_manifest(path), date(2026, 11, 21))
     seen = Seen(("a",), There("npz", (weights,)), f"sha256:{'a' * 64}")
-    return "\n".join(elsewhere(Judged(planned, ModelResult("model", "model.npz"), seen), loaded))
+    judged = Judged(planned, ModelResult("model", "model.npz"), seen)
+    return "\n".join([*elsewhere(judged), *as_lock(judged, loaded)[0].splitlines()])
 
 
 def test_an_address(tmp_path: Path) -> None:
@@ -34,7 +35,7 @@ def test_a_branch(tmp_path: Path) -> None:
     said = told(tmp_path, {"git": "origin/main"})
     assert "expect: any" in said
     assert "until: " in said
-    assert "+  reference: {lock: model.npz.lock.yml}" in said
+    assert "+  reference: {lock: model.lock.yml}" in said
 
 
 def test_files_say_nothing(tmp_path: Path) -> None:

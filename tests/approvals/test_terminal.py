@@ -35,8 +35,9 @@ def test_no_reason_is_no_approval(tmp_path: Path) -> None:
     folder = tmp_path / "repository"
     golden(folder)
     before = files(folder)
-    code, _ = on_terminal(folder, [(YES, "y\n"), (WHY, "  \n")])
+    code, screen = on_terminal(folder, [(YES, "y\n"), (WHY, "  \n"), ("the reason is empty", "\x04")])
     assert code == 2
+    assert screen.count(WHY) == 2
     assert files(folder) == before
 
 

@@ -1,5 +1,6 @@
 """All files of an approval, or none: killed at any moment, on a full disk, and with a journal that somebody made up."""
 
+import hashlib
 import json
 import os
 import signal
@@ -11,9 +12,11 @@ import pytest
 
 from approvals.scenes import files
 from gate.approvals import transaction
-from gate.approvals.transaction import JOURNAL, File, finish, write
+from gate.approvals.journal import FOLDER
+from gate.approvals.transaction import JOURNAL, File, cut_off, finish, write
 from gate.errors import GateError
 from gate.workspace import Workspace
+from support.repositories import Repo
 
 OLD = {"a.lock.yml": b"old a", "golden/m.bin": b"old m" * 1000, "golden/gone.bin": b"gone"}
 NEW = {"a.lock.yml": b"new a", "golden/m.bin": b"new m" * 2000, "new/deep/n.bin": b"n", "src.bin": b"copied"}
@@ -74,7 +77,7 @@ def killed_at(step: int, work: Callable[[], None], how: Callable[[], None]) -> b
 
 
 def without_staged(found: dict[str, bytes]) -> dict[str, bytes]:
-    return {name: data for name, data in found.items() if ".weight-gate-" not in name}
+    return {name: data for name, data in found.items() if not name.startswith(f"{FOLDER}/")}
 
 
 def test_killed_at_any_moment_it_is_the_old_or_the_new(tmp_path: Path) -> None:
@@ -94,19 +97,31 @@ def test_killed_at_any_moment_it_is_the_old_or_the_new(tmp_path: Path) -> None:
         died = killed_at(step, work, lambda: os.kill(os.getpid(), signal.SIGKILL))
         if not died:
             break
-        begun = (base / JOURNAL).exists() and (base / JOURNAL).read_bytes().endswith(b"]\n}\n")
+        begun = (base / JOURNAL).exists()
         if begun:
             finish(workspace)
             assert files(base) == NEW_STATE, step
             assert finish(workspace) == ()
-        elif not (base / JOURNAL).exists():
+        else:
             state = without_staged(files(base))
             assert state in (OLD_STATE, NEW_STATE), step
             begun = state == NEW_STATE
+            write([File(base / "more", b"more")], workspace)  # takes away what was left
+            assert files(base) == {**state, "more": b"more"}, step
         seen.add(begun)
         step += 1
     assert seen == {False, True}
     assert step > 15
+
+
+replace = os.replace
+
+
+def killed_at_a_target(source: Any, target: Any) -> None:
+    """`os.replace`, but that of the first target."""
+    if Path(target).parent.name != FOLDER:
+        os._exit(3)
+    replace(source, target)
 
 
 def test_killed_while_finishing(tmp_path: Path) -> None:
@@ -119,7 +134,7 @@ def test_killed_while_finishing(tmp_path: Path) -> None:
         workspace = Workspace(base, [base])
 
         def begin(base: Path = base, workspace: Workspace = workspace) -> None:
-            os.replace = lambda *_: os._exit(3)
+            os.replace = killed_at_a_target  # type: ignore[assignment]
             write(asked(base), workspace)
 
         killed_at(10**9, begin, lambda: None)
@@ -134,11 +149,11 @@ def test_killed_while_finishing(tmp_path: Path) -> None:
 
 
 def test_a_signal_waits_until_what_was_begun_is_done(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    replace, calls = os.replace, []
+    calls: list[Any] = []
 
     def interrupted(*args: Any) -> None:
         calls.append(args)
-        if len(calls) == 2:
+        if len(calls) == 3:  # the first is the journal's
             raise KeyboardInterrupt
         replace(*args)
 
@@ -152,7 +167,7 @@ def test_a_signal_before_that_leaves_nothing(workspace: Workspace, monkeypatch: 
     def interrupted(*_: Any) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(transaction, "_text", interrupted)
+    monkeypatch.setattr(transaction, "journal_text", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write(asked(workspace.base), workspace)
     assert files(workspace.base) == OLD_STATE
@@ -211,31 +226,109 @@ def test_as_root_new_files_are_the_folders_owners(workspace: Workspace) -> None:
         assert (workspace.base / name).stat().st_uid == 1234
 
 
+# A mounted folder, and what is asked at once.
+
+
+def test_a_folder_of_another_file_system(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def across(source: Any, target: Any) -> None:
+        if Path(source).parent.name == FOLDER and Path(target).parent.name == "golden":
+            raise OSError(18, "Invalid cross-device link")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", across)
+    (workspace.base / "golden/m.bin").chmod(0o604)
+    write(asked(workspace.base), workspace)
+    assert files(workspace.base) == NEW_STATE
+    assert (workspace.base / "golden/m.bin").stat().st_mode & 0o777 == 0o604
+
+
+@pytest.mark.parametrize("other", ["a.lock.yml", "A.lock.yml", "link/a.lock.yml"])
+def test_two_files_for_one_place(workspace: Workspace, other: str) -> None:
+    (workspace.base / "link").symlink_to(".")
+    before = files(workspace.base)
+    with pytest.raises(GateError, match="is to be written there too"):
+        write([File(workspace.base / "a.lock.yml", b"1"), File(workspace.base / other, b"2")], workspace)
+    assert files(workspace.base) == before
+
+
+def test_what_was_changed_in_between_is_not_written_over(workspace: Workspace) -> None:
+    with pytest.raises(GateError, match=r"a\.lock\.yml was changed in between"):
+        write([File(workspace.base / "b", b"b"), File(workspace.base / "a.lock.yml", b"1", was="absent")], workspace)
+    assert files(workspace.base) == OLD_STATE
+
+
+def test_one_at_a_time(workspace: Workspace) -> None:
+    """What a call says is made while nobody else writes: no entry of a record is lost."""
+
+    def appended() -> bytes:
+        with pytest.raises(GateError, match="another update is under way"):
+            write([File(workspace.base / "b", b"b")], workspace)
+        return (workspace.base / "a.lock.yml").read_bytes() + b" and new"
+
+    write([File(workspace.base / "a.lock.yml", appended)], workspace)
+    assert (workspace.base / "a.lock.yml").read_bytes() == b"old a and new"
+
+
+def test_git_adds_nothing_of_what_is_left(tmp_path: Path) -> None:
+    repo = Repo.init(tmp_path / "repository")
+    base = repo.path
+    (base / "src.bin").write_bytes(b"copied")
+
+    def work() -> None:
+        write(asked(base)[:2], Workspace(base, [base]))
+
+    def killed(moves: Any, base: Any) -> str:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+    child = os.fork()
+    if child == 0:
+        transaction.journal_text = killed  # type: ignore[attr-defined]
+        work()
+    os.waitpid(child, 0)
+    assert (base / FOLDER / "1.new").exists()
+    repo.git("add", "-A")
+    assert FOLDER not in repo.git("status", "--porcelain")
+
+
 # A journal is a file that a pull request could have brought along.
 
 
 def journal(base: Path, *moves: Any, **more: Any) -> None:
-    (base / JOURNAL).write_text(json.dumps({"version": 1, "moves": list(moves), **more}))
+    (base / FOLDER).mkdir(exist_ok=True)
+    (base / JOURNAL).write_text(json.dumps({"version": 2, "moves": list(moves), **more}))
 
 
-SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of b"test"
-STAGED = ".weight-gate-0123456789abcdef.new"
+def said(to: str, **more: Any) -> dict[str, Any]:
+    return {"to": to, "old": sha256(b"as it was"), "from": "0.new", "sha256": sha256(b"test"), **more}
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize(
     "move",
     [
-        {"to": ".git/hooks/pre-commit", "from": STAGED, "sha256": SHA256},
-        {"to": "../outside", "from": STAGED, "sha256": SHA256},
-        {"to": "link/x", "from": STAGED, "sha256": SHA256},
-        {"to": "link/x"},
-        {"to": ".git/HEAD"},
-        {"to": "../outside"},
-        {"to": "a.lock.yml", "from": "src.bin", "sha256": SHA256},
-        {"to": "a.lock.yml", "from": f"../{STAGED}", "sha256": SHA256},
-        {"to": "a.lock.yml", "from": STAGED, "sha256": "0" * 64},
-        {"to": "a.lock.yml", "from": STAGED},
-        {"from": STAGED},
+        said(".git/hooks/pre-commit"),
+        said("../outside"),
+        said("link/x"),
+        {"to": "link/x", "old": sha256(b"as it was")},
+        {"to": ".git/HEAD", "old": sha256(b"as it was")},
+        {"to": "../outside", "old": sha256(b"as it was")},
+        {"to": "a.lock.yml"},
+        {"to": "a.lock.yml", "old": sha256(b"something else")},
+        {"to": "a.lock.yml", "old": "absent"},
+        {"to": "a.lock.yml", "old": "what"},
+        said("a.lock.yml", **{"from": "src.bin"}),
+        said("a.lock.yml", **{"from": "../src.bin"}),
+        said("a.lock.yml", sha256="0" * 64),
+        said("a.lock.yml", old="0" * 64),
+        said("a.lock.yml", old="absent"),
+        said("a.lock.yml", **{"from": "1.new"}),
+        {"to": "a.lock.yml", "from": "0.new", "sha256": sha256(b"test")},
+        {"to": "a.lock.yml", "old": sha256(b"as it was"), "from": "0.new"},
+        {"from": "0.new"},
         {},
         [],
         "x",
@@ -244,34 +337,81 @@ STAGED = ".weight-gate-0123456789abcdef.new"
 )
 def test_a_journal_is_believed_no_further_than_a_commit(tmp_path: Path, move: Any) -> None:
     base = tmp_path / "repository"
-    for folder in (base / ".git" / "hooks", tmp_path / "elsewhere"):
-        folder.mkdir(parents=True)
+    Repo.init(base)
+    (tmp_path / "elsewhere").mkdir()
     (base / "link").symlink_to("../elsewhere")
-    for at in (base, base / ".git" / "hooks", tmp_path / "elsewhere", tmp_path):
-        (at / STAGED).write_bytes(b"test")
-    for at in (base / "a.lock.yml", base / "src.bin", base / ".git" / "HEAD", tmp_path / "elsewhere" / "x"):
-        at.write_bytes(b"as it was")
-    (tmp_path / "outside").write_bytes(b"as it was")
     journal(base, move)
+    for at in (base, base / FOLDER, base / ".git" / "hooks", tmp_path / "elsewhere", tmp_path):
+        (at / "0.new").write_bytes(b"test")
+    for at in (base / "a.lock.yml", base / "src.bin", tmp_path / "elsewhere" / "x", tmp_path / "outside"):
+        at.write_bytes(b"as it was")
     before = files(tmp_path)
-    with pytest.raises(GateError):
-        finish(Workspace(base, [base]))
+    for call in (cut_off, finish):
+        with pytest.raises(GateError):
+            call(Workspace(base, [base]))
     assert files(tmp_path) == before
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 2, "moves": []}', '{"version": 1}', "[" * 100_000])
+def test_what_was_edited_after_the_kill_stays(workspace: Workspace) -> None:
+    def begin() -> None:
+        os.replace = killed_at_a_target  # type: ignore[assignment]
+        write(asked(workspace.base), workspace)
+
+    killed_at(10**9, begin, lambda: None)
+    assert [path.name for path in cut_off(workspace)] == ["a.lock.yml", "m.bin", "gone.bin", "n.bin", "copy.bin"]
+    (workspace.base / "golden/gone.bin").write_bytes(b"mended by hand")
+    before = files(workspace.base)
+    with pytest.raises(GateError, match=r"golden/gone\.bin is another file by now"):
+        finish(workspace)
+    assert files(workspace.base) == before
+    (workspace.base / "golden/gone.bin").write_bytes(b"gone")
+    finish(workspace)
+    assert files(workspace.base) == NEW_STATE
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1, "moves": []}', '{"version": 2}', "[" * 100_000])
 def test_a_journal_that_is_none(workspace: Workspace, text: str) -> None:
+    journal(workspace.base)
     (workspace.base / JOURNAL).write_text(text)
     with pytest.raises(GateError, match="cannot be finished"):
         finish(workspace)
-    with pytest.raises(GateError, match="another update is under way"):
+    with pytest.raises(GateError, match="an update was cut off"):
         write(asked(workspace.base), workspace)
 
 
 def test_a_journal_that_is_a_link(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> None:
     real = tmp_path_factory.mktemp("elsewhere") / "journal"
-    real.write_text('{"version": 1, "moves": []}')
+    real.write_text('{"version": 2, "moves": []}')
+    (workspace.base / FOLDER).mkdir()
     (workspace.base / JOURNAL).symlink_to(real)
     with pytest.raises(GateError, match="no file of ours"):
         finish(workspace)
     assert real.exists()
+
+
+def test_a_journal_that_came_with_a_commit(tmp_path: Path) -> None:
+    repo = Repo.init(tmp_path / "repository")
+    base = repo.path
+    (base / "untracked.txt").write_text("mine")
+    journal(base, {"to": "untracked.txt", "old": sha256(b"mine")})
+    repo.git("add", "-f", JOURNAL)
+    for call in (cut_off, finish):
+        with pytest.raises(GateError, match="it came with a commit"):
+            call(Workspace(base, [base]))
+    with pytest.raises(GateError, match="it came with a commit"):
+        write([File(base / "x", b"x")], Workspace(base, [base]))
+    repo.git("rm", "-q", "--cached", JOURNAL)
+    assert finish(Workspace(base, [base])) == (base / "untracked.txt",)
+    assert not (base / "untracked.txt").exists()
+
+
+def test_a_journal_of_another_user(workspace: Workspace) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    journal(workspace.base, {"to": "a.lock.yml", "old": sha256(b"old a")})
+    os.chown(workspace.base / JOURNAL, 1234, 1234)
+    with pytest.raises(GateError, match="another user made it"):
+        finish(workspace)
+    os.chown(workspace.base, 1234, 1234)  # as root in a container: whose repository it is
+    finish(workspace)
+    assert not (workspace.base / "a.lock.yml").exists()

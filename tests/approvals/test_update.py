@@ -1,6 +1,7 @@
 """`weight-gate update` as its users call it, on files that need no framework."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from approvals.scenes import ALL, approvals, changed, check, files, flat, golden, locked, manifest, update
+from approvals.scenes import ALL, approvals, changed, check, files, flat, golden, locked, manifest, on_terminal, update
 from support.files import SUFFIXES, example, write
 from support.repositories import Repo
 
@@ -290,15 +291,100 @@ def test_the_weights_of_another_model_are_no_place_for_a_reference(tmp_path: Pat
     assert files(tmp_path) == before
 
 
-def test_one_reference_of_two_models_is_written_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["file", "lock"])
+def test_what_another_model_is_judged_against_is_not_written(tmp_path: Path, kind: str) -> None:
     write("npz", tmp_path, example(0), stem="gold")
-    a, b = (write("npz", tmp_path, example(seed), stem=f"m{seed}") for seed in (1, 2))
-    lines = "".join(f"- {{weights: {each.name}, reference: gold.npz, load: false}}\n" for each in (a, b))
-    (tmp_path / "weight-gate.yml").write_text(f"version: 1\nmodels:\n{lines}")
+    reference = {"file": "gold.npz", "lock": "{lock: gold.lock.yml}"}[kind]
+    for seed in (1, 2):
+        write("npz", tmp_path, changed(conv__kernel=kind == "file"), stem=f"m{seed}")
+    one, two = (f"- {{weights: m{seed}.npz, reference: {reference}, load: false}}\n" for seed in (1, 2))
+    (tmp_path / "weight-gate.yml").write_text(f"version: 1\nmodels:\n{one}")
+    assert update(tmp_path, *ALL).returncode == 0
+    (tmp_path / "weight-gate.yml").write_text(f"version: 1\nmodels:\n{one}{two}")
+    write("npz", tmp_path, example(1), stem="m1")
+    before = files(tmp_path)
     done = update(tmp_path, *ALL)
     assert done.returncode == 1
-    assert "m2: gold.npz was written for another model: run it again" in done.stdout
-    assert (tmp_path / "gold.npz").read_bytes() == a.read_bytes()
+    assert "is not written: the model m2 is judged against it too" in flat(done.stdout)
+    assert files(tmp_path) == before
+    assert update(tmp_path, "--model", "m1", *ALL).returncode == 1
+    assert files(tmp_path) == before
+
+
+def test_a_shard_of_another_models_reference_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "gold").mkdir()
+    write("weights.json", tmp_path / "gold", example(0), stem="two")
+    shard = next(each for each in (tmp_path / "gold").iterdir() if each.suffix == ".h5").name
+    write("weights.h5", tmp_path, changed(head__kernel=1), stem="one")
+    write("weights.json", tmp_path, example(0), stem="two")
+    one = f"- {{weights: one.weights.h5, reference: gold/{shard}, load: false}}\n"
+    two = "- {weights: two.weights.json, reference: gold/two.weights.json, load: false}\n"
+    (tmp_path / "weight-gate.yml").write_text(f"version: 1\nmodels:\n{one}{two}")
+    before = files(tmp_path)
+    done = update(tmp_path, *ALL)
+    assert done.returncode == 1, done.stdout
+    assert "the model two is judged against it too" in flat(done.stdout)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["weight-gate-approvals.yml", "WEIGHT-GATE-approvals.yml", ".weight-gate-update/journal.json", "in/../x/../m.npz"],
+)
+def test_a_lock_is_not_written_where_something_else_is(tmp_path: Path, place: str) -> None:
+    write("npz", tmp_path, example(0), stem="m")
+    manifest(tmp_path, weights="m.npz", reference={"lock": place})
+    before = files(tmp_path)
+    done = update(tmp_path, *ALL)
+    assert done.returncode in {1, 4}, done.stdout + done.stderr
+    assert files(tmp_path) == before
+
+
+# What was cut off.
+
+
+def cut_off(folder: Path) -> None:
+    """A reference that is renamed only halfway: its new file is staged, and in the journal."""
+    golden(folder)
+    new, old = (folder / "model.npz").read_bytes(), (folder / "golden" / "model.npz").read_bytes()
+    stage = folder / ".weight-gate-update"
+    stage.mkdir()
+    (stage / "0.new").write_bytes(new)
+    digests = {"old": hashlib.sha256(old).hexdigest(), "sha256": hashlib.sha256(new).hexdigest()}
+    move = {"to": "golden/model.npz", "from": "0.new", **digests}
+    (stage / "journal.json").write_text(json.dumps({"version": 2, "moves": [move]}))
+
+
+def test_what_was_cut_off_is_finished_by_a_yes_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "repository"
+    cut_off(folder)
+    before = files(folder)
+    assert update(folder).returncode == 2
+    assert update(folder, "--dry-run").returncode == 4
+    code, screen = on_terminal(folder, [("finish it? [y/N]", "n\n")])
+    assert code == 1
+    assert "golden/model.npz: begun by an update that was cut off" in flat(screen)
+    assert files(folder) == before
+    done = update(folder, *ALL)
+    assert done.returncode == 0, done.stderr
+    assert "golden/model.npz: finished, as it was begun before" in done.stdout
+    assert check(folder) == 0
+    assert not (folder / ".weight-gate-update").exists()
+
+
+def test_no_commit_takes_a_file_away(tmp_path: Path) -> None:
+    folder = tmp_path / "repository"
+    repo = Repo.init(folder)
+    golden(folder)
+    (folder / "untracked.txt").write_text("mine")
+    (folder / ".weight-gate-update").mkdir()
+    move = {"to": "untracked.txt", "old": hashlib.sha256(b"mine").hexdigest()}
+    (folder / ".weight-gate-update" / "journal.json").write_text(json.dumps({"version": 2, "moves": [move]}))
+    repo.git("add", "-f", ".weight-gate-update")
+    done = update(folder, *ALL)
+    assert done.returncode == 4
+    assert "it came with a commit" in flat(done.stderr)
+    assert (folder / "untracked.txt").read_text() == "mine"
 
 
 # References that are not in the working tree.
@@ -317,7 +403,7 @@ def test_git(tmp_path: Path) -> None:
     assert done.returncode == 1
     said = flat(done.stdout)
     assert "the reference is main itself, and is not written" in said
-    assert "+ reference: {lock: model.npz.lock.yml}" in said
+    assert "+ reference: {lock: model.lock.yml}" in said
     assert "expect: any" in said
     assert files(folder) == before
 
@@ -396,7 +482,7 @@ def test_a_check_has_the_command(tmp_path: Path, make: Any) -> None:
     make(folder)
     done = run_gate("check", cwd=folder)
     assert "what an approval would change" in done.stdout
-    command = "weight-gate update --model model --only 'head/**' --reason 'why it is meant'"
+    command = "weight-gate update --model model --only 'head/**' --reason '…'"
     assert command in done.stdout
     summary = (folder / "weight-gate-reports" / "summary.md").read_text()
     assert "what an approval would change" in summary

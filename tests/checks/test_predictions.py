@@ -17,7 +17,7 @@ from gate.tensors.tolerance import Tolerance
 from support.evidence import LINES, Shown, f32, subject_of
 
 LOGITS = np.array([[1, 2, 3], [6, 5, 4]], np.float32)
-ACCURACY = Code(Path("src/metrics.py"), "accuracy")
+ACCURACY = Code(Path("src/metrics.py"), "accuracy", "src/metrics.py:accuracy")
 LINE = Position("weight-gate.yml", 20, 9)
 NAN = float("nan")
 

@@ -388,7 +388,7 @@ def test_a_logarithm_of_made_up_inputs_is_no_fault_of_the_model() -> None:
     found = judged(shown)
     assert found.outcome == Outcome.PASSED
     nothing = "predictions not compared (logits of made-up inputs: NaN and infinities alone)"
-    assert found.summary == f"loaded again: 2 variables identical, {nothing}; keras: 2 variables identical, {nothing}"
+    assert found.summary == f"loaded again, keras: 2 variables identical, {nothing}"
     found = judged([again(predicted=(BOTH, BOTH))])
     assert "predictions of 2 samples identical (logits of made-up inputs: NaN and infinities alone)" in found.summary
 
@@ -425,3 +425,11 @@ def test_formats_asked_for_in_words_are_predicted_with_or_an_error() -> None:
 def test_a_variable_that_is_none_of_the_models_own_is_named() -> None:
     found = judged(Shown(again=[again()], strangers=("lost/kernel",)))
     assert told(found.findings) == [("not-restored", "lost/kernel")]
+
+
+def test_a_long_text_that_both_ways_have_is_said_once() -> None:
+    why = "no inputs: " + "the model takes a dict of four things that nobody gave " * 2
+    mute = replace(again(), predicted=None, unpredicted=why)
+    found = judged(Shown(again=[mute], own_format="keras", saved={"keras": mute}))
+    assert found.summary.count(why) == 1
+    assert ", keras: " in found.summary

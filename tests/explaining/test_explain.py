@@ -267,6 +267,8 @@ def test_several_models(folder: Path) -> None:
         (["\x01"], "has no model"),
         (["net", "head/bais"], "new.npz has no tensor head/bais: did you mean head/bias"),
         (["net", "bias"], "did you mean head/bias?"),
+        (["net", "head"], "new.npz has no tensor head: it is the beginning of names: `head/**` means all of them"),
+        (["net", "body/block_3/"], "`body/block_3/**` means all of them"),
         (["net", "nothing/*/of/this"], "its tensors are"),
         (["net", "[z-a]"], "the glob [z-a] makes no sense"),
         (["[z-a]"], "the glob [z-a] makes no sense"),
@@ -328,6 +330,8 @@ def test_what_cannot_be_loaded_and_is_asked_for_is_a_trouble(folder: Path) -> No
 
 def test_loading_says_which_code_runs(folder: Path) -> None:
     WRITERS["weights.h5"](folder / "w.weights.h5", {"d/kernel": np.ones([2, 2], np.float32)})
+    (folder / "src").mkdir()
+    (folder / "src" / "models.py").write_text("def build():\n    return None\n")
     text = (
         "version: 1\ndefaults: {device: cpu}\nmodels:\n  - weights: w.weights.h5\n"
         '    architecture: {code: "src/models.py:build"}\n    roundtrip: false\n'
@@ -338,7 +342,7 @@ def test_loading_says_which_code_runs(folder: Path) -> None:
     told = {each["key"]: (each["value"], each["at"] and each["at"]["line"]) for each in model["loading"]}
     assert told["how"] == ("weights", 5)
     assert told["device"] == ("cpu", 2)
-    assert told["code"] == (["models.py:build"], 5)
+    assert told["code"] == (["src/models.py:build"], 5)
     assert [each["text"] for each in model["waivers"]] == ["d/*: need not be restored: later (until 2999-01-01)"]
     assert {each["key"]: each["text"] for each in model["not_made"]}["roundtrip"].startswith("`roundtrip: false`")
     (folder / "weight-gate.yml").write_text("version: 1\nmodels:\n  - {weights: w.weights.h5, load: false}\n")
@@ -441,6 +445,17 @@ def test_a_lock_is_what_values_are_held_against(folder: Path) -> None:
     assert values["value"] == [1, 2, 3]
     said = {each["key"]: each["text"] for each in tensor(folder, "head/kernel")["keys"]}
     assert said["values"] == "the reference's, by the digest in the lock"
+    assert said["expect"].startswith("changed: of another digest than the lock's")
+    (frozen,) = explained(folder, "net", "steps")["models"][0]["tensors"]
+    said = {each["key"]: each["text"] for each in frozen["keys"]}
+    assert said["expect"] == "identical: of the digest in the lock, so bit for bit the tensor that was approved"
+    assert said["tolerance"] == "none: bit for bit"
+    plain = MANIFEST.replace("old.npz", "{lock: old.lock.yml}").replace("expect: identical, ", "")
+    (folder / "weight-gate.yml").write_text(plain)
+    (close,) = explained(folder, "net", "body/block_1/kernel")["models"][0]["tensors"]
+    said = {each["key"]: each["text"] for each in close["keys"]}
+    assert "bit for bit" in said["expect"]
+    assert "rtol" not in said["tolerance"]
     (folder / "old.lock.yml").unlink()
     (model,) = explained(folder, "net", code=4)["models"]
     assert "old.lock.yml" in model["troubles"][0]["reason"]

@@ -287,3 +287,97 @@ def accepted(linter: str, *arguments: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
     done = subprocess.run([BINARIES / linter, *arguments], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# Where there is a manifest already.
+
+
+def test_a_new_model_is_added_to_the_manifest_that_is_there(tmp_path: Path) -> None:
+    repository(tmp_path)
+    run_gate("init", cwd=tmp_path)
+    manifest = tmp_path / "weight-gate.yml"
+    manifest.write_text("# mine\n" + manifest.read_text())
+    again = run_gate("init", "--add", cwd=tmp_path)
+    assert (again.returncode, "nothing to add" in again.stdout) == (0, True), again
+    write("weights.h5", tmp_path / "models" / "m0", example(7), "new")
+    before = snapshot(tmp_path)
+    shown = run_gate("init", cwd=tmp_path)
+    assert shown.returncode == 2
+    assert "+  - weights: models/m0/new.weights.h5" in shown.stdout
+    assert "--add" in shown.stderr
+    assert snapshot(tmp_path) == before
+    done = run_gate("init", "--add", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert manifest.read_text().startswith("# mine\n")
+    said = yaml.safe_load(manifest.read_text())["models"]
+    assert [each["weights"] for each in said] == ["models/m0/model_0.weights.h5", "models/m0/new.weights.h5"]
+    assert (tmp_path / "models" / "m0" / "new.lock.yml").is_file()
+    assert "git add weight-gate.yml models/m0/new.lock.yml" in done.stdout
+    assert run_gate("check", "--no-reports", cwd=tmp_path).returncode == 0
+
+
+def test_force_renews_no_lock(tmp_path: Path) -> None:
+    repository(tmp_path)
+    run_gate("init", cwd=tmp_path)
+    lock = tmp_path / "models" / "m0" / "model_0.lock.yml"
+    text = lock.read_text()
+    done = run_gate("init", "--force", cwd=tmp_path)
+    assert done.returncode == 0
+    assert lock.read_text() == text
+    assert "kept        models/m0/model_0.lock.yml: it fits the weights" in done.stdout
+    write("weights.h5", tmp_path / "models" / "m0", example(5), "model_0")
+    done = run_gate("init", "--force", cwd=tmp_path)
+    assert done.returncode == 1
+    assert lock.read_text() == text
+    assert "weight-gate update" in done.stdout
+
+
+def test_it_ends_with_what_to_do_next(tmp_path: Path) -> None:
+    repository(tmp_path)
+    done = run_gate("init", "--workflow", cwd=tmp_path)
+    assert f"git add weight-gate.yml models/m0/model_0.lock.yml {WORKFLOW.as_posix()}\n" in done.stdout
+    assert "echo weight-gate-reports/ >> .gitignore" in done.stdout
+    (tmp_path / ".gitignore").write_text("/weight-gate-reports/\n")
+    assert ">> .gitignore" not in run_gate("init", "--force", cwd=tmp_path).stdout
+
+
+def test_below_another_manifest_it_refuses(tmp_path: Path) -> None:
+    repository(tmp_path)
+    run_gate("init", cwd=tmp_path)
+    before = snapshot(tmp_path)
+    done = run_gate("init", cwd=tmp_path / "models" / "m0")
+    assert done.returncode == 2
+    assert "--manifest ../../weight-gate.yml --add" in done.stderr
+    assert snapshot(tmp_path) == before
+
+
+def test_junk_is_passed_over_and_no_error_for_ever(tmp_path: Path) -> None:
+    repository(tmp_path)
+    (tmp_path / "models" / "old.h5").write_bytes(b"just words, no weights")
+    (tmp_path / "models" / "backup.ckpt").write_bytes(bytes(range(1, 200)))
+    done = run_gate("init", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "no model    models/old.h5: " in done.stdout
+    assert "no model    models/backup.ckpt: " in done.stdout
+
+
+def test_data_that_fits_no_input_is_said_and_not_proposed(tmp_path: Path) -> None:
+    repository(tmp_path)
+    np.savez(tmp_path / "validation.npz", images=np.zeros((3, 8)), labels=np.zeros(3))
+    text = run_gate("init", "--dry-run", cwd=tmp_path).stdout
+    assert "validation.npz (images [3, 8], labels [3])" in text
+    assert "inputs: validation.npz" not in text
+
+
+def test_code_that_is_proposed_is_there(tmp_path: Path) -> None:
+    repository(tmp_path)
+    assert "PATH.py:FUNCTION" in run_gate("init", "--dry-run", cwd=tmp_path).stdout
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "net.py").write_text(
+        "import keras\nraise SystemExit('ran')\ndef load(path):\n    return keras.load(path)\n"
+        "def build(units=3):\n    return keras.Sequential()\n"
+    )
+    text = run_gate("init", "--dry-run", cwd=tmp_path).stdout
+    assert 'architecture: {code: "src/net.py:build"}' in text
+    assert "--allow-code" in text
+    assert "allow-code: true" in text

@@ -100,7 +100,15 @@ def test_neither_pipes_nor_endless_folders_hold_it_up(tmp_path: Path) -> None:
     put(deep, "m.keras")
     walked = walk([tmp_path], tmp_path)
     assert walked.found == []
-    assert [each.why for each in walked.skipped] == ["too deep"]
+    assert walked.skipped == []
+    assert [each.why for each in walked.closed] == ["lies more than 64 folders deep, and was not looked into"]
+
+
+def test_what_is_passed_over_says_whether_it_may_hold_weights(tmp_path: Path) -> None:
+    put(tmp_path, ".hidden/a/m.keras", ".plain/x.txt", "store/CACHEDIR.TAG", "store/saved/saved_model.pb")
+    put(tmp_path, ".venv/pyvenv.cfg", ".venv/lib/x.npz", ".tox/site-packages/x.npz", "node_modules/m.h5")
+    skipped = walk([tmp_path], tmp_path).skipped
+    assert {each.path.name for each in skipped if each.weights} == {".hidden", "store"}
 
 
 def test_too_much_is_an_error_that_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

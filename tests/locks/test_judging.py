@@ -1,5 +1,6 @@
 """What a lock proves and what it cannot tell, rule by rule."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +212,33 @@ def test_a_pinned_digest_goes_with_a_lock(tmp_path: Path) -> None:
     model = judge(tmp_path, sample(), digest=f"sha256:{'0' * 64}")
     assert check_of(model, "digest").outcome is Outcome.FAILED
     assert check_of(model, "values").outcome is Outcome.PASSED
+
+
+def test_layers_that_changed_places_are_settled_by_the_three_steps_that_are_told(tmp_path: Path) -> None:
+    old = sample()
+    other = {"conv_a": "conv_b", "conv_b": "conv_a"}
+    new = {name: old["/".join([other.get(name.split("/")[0], name.split("/")[0]), name.split("/")[1]])] for name in old}
+    hints = {each.hint for each in findings_of(judge(tmp_path / "red", new, old))}
+    (hint,) = hints
+    rules = re.search(r"it takes three steps: `(names: .*?)`; if the move is meant, approve it with", hint)
+    assert rules, hint
+    green = judge(tmp_path / "green", new, old, **yaml.safe_load(rules[1]))
+    assert set(outcomes_of(green).values()) == {"passed"}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_of_what_is_not_finite_no_distance_is_told(tmp_path: Path, value: float) -> None:
+    kernel = sample()["head/bias"].copy()
+    kernel[0] = value
+    model = judge(tmp_path, changed(head__bias=kernel), sample())
+    for check in ("values", "finite"):
+        found = only(model, check)
+        assert found.hint.startswith("the training diverged, or the file is damaged: do not ship it; ")
+        assert not any("apart" in line or "1e-290" in line for line in found.details)
+
+
+def test_a_constant_is_looked_at_before_it_is_approved(tmp_path: Path) -> None:
+    found = only(judge(tmp_path, changed(head__bias=np.zeros(3, np.float32)), sample()))
+    assert found.kind == "constant-tensor"
+    assert found.hint.startswith("see whether it was loaded and trained")
+    assert "approve" in found.hint

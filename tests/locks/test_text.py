@@ -37,22 +37,26 @@ DTYPES = ["float32", "float64", "bfloat16", "float8_e4m3fn", "int8", "uint64", "
 @st.composite
 def tensors(draw: st.DrawFn) -> LockedTensor:
     dtype = draw(st.sampled_from(DTYPES))
-    shape = tuple(draw(st.lists(st.integers(0, 2**40), max_size=4)))
+    shape = tuple(draw(st.lists(st.integers(0, 2**15), max_size=4)))
     wanted = defined(0 if 0 in shape else 1, dtype not in {"string", "complex64"})
     steps = draw(st.lists(st.tuples(*[st.none() | NAMES] * 3, st.sampled_from("abc")), max_size=3))
-    layer = Layer(
+    around = Layer(
         tuple(Step(name, node, attribute, kind) for name, attribute, kind, node in steps),
         draw(st.none() | st.lists(st.integers(0, 99) | NAMES, max_size=3).map(tuple)),
     )
+    group, layer = draw(st.sampled_from(list(Group))), draw(st.none() | st.just(around))
+    name, variable = draw(NAMES), draw(st.just("") | NAMES)
+    if group is Group.WEIGHTS:  # such a name is made of its layers'
+        name = "/".join((*(layer.chain if layer else ()), variable or name))
     return LockedTensor(
-        name=draw(NAMES),
-        group=draw(st.sampled_from(list(Group))),
+        name=name,
+        group=group,
         dtype=dtype,
         shape=shape,
         digest="blake3:" + draw(st.binary(min_size=32, max_size=32)).hex(),
         statistics={name: draw(NUMBERS) for name in wanted},
-        layer=draw(st.none() | st.just(layer)),
-        variable=draw(st.just("") | NAMES),
+        layer=layer,
+        variable=variable,
         index=draw(st.none() | st.integers(0, 10**9)),
         stored_as=draw(st.just("") | NAMES),
     )
@@ -155,6 +159,9 @@ def line_of(what: str) -> int:
         ("shape: [3, 4]", "shape: [3, -4]", (KERNEL, 3), "shape: expected a list of whole numbers"),
         ("shape: [3, 4]", "shape: [3, 4.0]", (KERNEL, 3), "shape: expected a list of whole numbers"),
         ("shape: [3, 4]", "shape: [true]", (KERNEL, 3), "shape: expected a list of whole numbers"),
+        ("shape: [3, 4]", f"shape: [{2**63}]", (KERNEL, 3), "shape: expected a list of whole numbers"),
+        ("shape: [3, 4]", f"shape: [{2**32}, {2**31}]", (KERNEL, 3), "shape: more elements than a file can have"),
+        ("shape: [3, 4]", f"shape: {[2**63 - 1] * 64}", (KERNEL, 3), "shape: more elements than a file can have"),
         ("shape: [3, 4]", "shape: 3", (KERNEL, 43), "shape: expected a list"),
         ("shape: [3, 4]", "shape: [0]", (KERNEL, 3), "mean: float32 [0] has none"),
         ("blake3:aa", "blake3:AA", (KERNEL, 3), "digest: expected blake3: and 64 digits of lower case"),
@@ -175,6 +182,8 @@ def line_of(what: str) -> int:
         ("- {name: a/kernel", "=======\n- {name: a/kernel", (KERNEL, 1), "a merge conflict that nobody resolved"),
         ("a/kernel", "a/\tkernel", (KERNEL, 12), 'the character "\\u0009" without an escape'),
         ("a/kernel", "a/\x85kernel", (KERNEL, 12), 'the character "\\u0085" without an escape'),
+        ("name: a}", "name: b}", (KERNEL, 3), 'the tensor "a/kernel" is said to be of the layer "b"'),
+        ("layer: 0", "layer: 0, variable: bias", (KERNEL, 3), 'is said to be the variable "bias"'),
         ("layers:\n", "", (17, 1), "the line `layers:` is missing"),
         ("layers:\n", "more: 1\nlayers:\n", (16, 1), "only `layers:` can follow the tensors"),
         ("node: 0", "node: a", (18, 19), 'node: expected a whole number, found the text "a"'),
@@ -279,7 +288,8 @@ def test_what_is_no_text_file(tmp_path: Path) -> None:
 
 
 def test_many_tensors_are_read_soon() -> None:
-    many = tuple(replace(SMALL.tensors[0], name=f"block_{number}/dense/kernel") for number in range(20_000))
+    layer = Layer((Step("dense", "0"),), (0,))
+    many = tuple(replace(SMALL.tensors[0], name=f"block_{n}/dense/kernel", layer=layer) for n in range(20_000))
     text = lock_text(replace(SMALL, tensors=many))
     start = time.perf_counter()
     assert len(parse_lock(text, "a").tensors) == 20_000

@@ -2,83 +2,22 @@
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
-from subprocess import CompletedProcess
-from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
 
 from gate.approvals.record import Approval, Written, added
+from gate.locks.text import lock_text, read_lock
+from gate.tensors.weightset import Group
 from reports.runner import commands
 from support.cli import ROOT, run_gate
 from support.files import WRITERS
 from support.judging import sample
 from support.locks import write_lock
-from support.repositories import Repo, pull
-
-HEAD = "version: 1\n"
-MODEL = "models:\n  - weights: new.npz\n    reference: gold.npz\n    load: false\n"
-STRICT = "    tensors:\n      - {match: '**', expect: identical}\n"
-LOOSE = STRICT + "      - {match: 'head/*', tolerance: {rtol: 1e-2, atol: 0}, expect: close}\n"
-
-
-def policy(word: str) -> str:
-    return f"policy: {{loosening: {word}}}\n"
-
-
-class Pull:
-    """A repository with a pull request from `change` to `main`."""
-
-    def __init__(self, folder: Path, before: str, files: dict[str, bytes] | None = None) -> None:
-        self.folder = folder
-        self.repo = Repo.init(folder / "repo")
-        for name in ("new", "gold"):
-            WRITERS["npz"](self.repo.path / f"{name}.npz", sample())
-        self.repo.write({".gitignore": b"weight-gate-reports/\n"})
-        self.repo.commit({"weight-gate.yml": before.encode(), **(files or {})})
-        self.repo.branch("change")
-
-    def change(self, after: str, **files: bytes) -> "Pull":
-        self.repo.commit({"weight-gate.yml": after.encode(), **files})
-        return self
-
-    def checked(self, *options: str, base: str = "main") -> CompletedProcess[str]:
-        """On a laptop."""
-        return run_gate("check", "--base", base, *options, cwd=self.repo.path)
-
-    def report(self, folder: Path | None = None) -> Any:
-        return json.loads(((folder or self.repo.path) / "weight-gate-reports" / "report.json").read_text())
-
-    def runner(self, depth: int = 2) -> Repo:
-        self.repo.checkout("main")
-        pull(self.repo, 7, "main", "change")
-        return self.repo.runner(self.folder / f"clone-{depth}", "refs/pull/7/merge", depth=depth)
-
-    def env(self, name: str = "pull_request") -> dict[str, str]:
-        event = self.folder / "event.json"
-        tips = {side: self.repo.git("rev-parse", side) for side in ("main", "change")}
-        said = {
-            "pull_request": {
-                "number": 7,
-                "base": {"ref": "main", "sha": tips["main"], "repo": {"full_name": "o/r"}},
-                "head": {"sha": tips["change"], "repo": {"full_name": "o/r"}},
-            },
-            "merge_group": {"base_ref": "refs/heads/main", "base_sha": tips["main"], "head_sha": tips["change"]},
-        }
-        event.write_text(json.dumps(said))
-        return {
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_EVENT_NAME": name,
-            "GITHUB_EVENT_PATH": str(event),
-            "GITHUB_STEP_SUMMARY": str(self.folder / "step.md"),
-            "GITHUB_OUTPUT": str(self.folder / "outputs"),
-        }
-
-
-def kinds(report: Any) -> list[tuple[str, str | None]]:
-    return [(each["kind"], each["tensor"]) for each in report["loosening"]["found"]]
+from support.pulls import HEAD, LOOSE, MODEL, STRICT, Pull, kinds, policy
 
 
 def test_a_warning_that_every_report_has(tmp_path: Path) -> None:
@@ -189,7 +128,8 @@ def test_a_base_that_is_not_there_is_a_note_or_cannot_be_checked(tmp_path: Path,
     assert found.returncode == (4 if word == "fail" else 0)
     assert "whether this loosens the gate cannot be told" in found.stdout
     assert "fetch-depth: 0" in found.stdout
-    level = "error" if word == "fail" else "notice"
+    assert "for this alone, `fetch-depth: 2` is enough" in found.stdout
+    level = "error" if word == "fail" else "warning"
     assert any("cannot be told" in each.data for each in commands(found.stdout) if each.name == level)
 
 
@@ -252,6 +192,24 @@ def test_waivers_without_an_end_are_told_without_a_base(tmp_path: Path) -> None:
     assert made.report()["loosening"]["endless"] == []
 
 
+def test_what_no_verdict_goes_by_may_leave_a_lock(tmp_path: Path) -> None:
+    made = Pull(tmp_path, HEAD + MODEL)
+    lock = write_lock(made.repo.path / "new.npz", made.repo.path / "new.lock.yml")
+    now = read_lock(lock, "new.lock.yml")
+    slot = replace(now.tensors[0], name="optimizer/momentum", group=Group.OPTIMIZER, layer=None, variable="")
+    before = lock_text(replace(now, tensors=(*now.tensors, slot)))
+    manifest = HEAD + MODEL.replace("reference: gold.npz", "reference: {lock: new.lock.yml}")
+    made.repo.checkout("main")
+    made.repo.commit({"weight-gate.yml": manifest.encode(), "new.lock.yml": before.encode()})
+    made.repo.branch("again")
+    made.repo.commit({"new.lock.yml": lock_text(now).encode()})
+    found = made.checked()
+    assert found.returncode == 0, found.stdout
+    assert kinds(made.report()) == []
+    (said,) = made.report()["loosening"]["approved"]
+    assert "1 tensor removed" in said["reason"]
+
+
 def test_what_the_pull_request_approves(tmp_path: Path) -> None:
     made = Pull(tmp_path, HEAD + MODEL)
     lock = MODEL.replace("reference: gold.npz", "reference: {lock: new.lock.yml}")
@@ -268,7 +226,7 @@ def test_what_the_pull_request_approves(tmp_path: Path) -> None:
     said = made.report()["loosening"]
     assert found.returncode == 0, found.stdout
     assert [each["reason"] for each in said["approved"]] == [
-        "new.lock.yml: 1 tensor changed; by Ada, 2026-11-21T08:09:10Z: first training"
+        "new.lock.yml: 1 tensor changed, 1 tensor removed; by Ada, 2026-11-21T08:09:10Z: first training"
     ]
     assert kinds(made.report()) == [("lock-shorter", "head/bias")]
     assert "#### Approved in this pull request" in (made.repo.path / "weight-gate-reports" / "summary.md").read_text(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.loosening import SEEN, TODAY, compared, one
+from support.loosening import SEEN, TODAY, compared, one, told
 
 DIGEST: dict[str, Any] = {"digest": "sha256:" + "0" * 64}
 URL = {"url": "https://example.com/gold.npz", "sha256": "0" * 64}
@@ -26,13 +26,54 @@ def scored(**bounds: Any) -> dict[str, Any]:
 LOOSER: dict[str, tuple[Any, Any, str, str]] = {
     "no reference": (one(), one(reference=None), "reference-dropped", "compared with gold.npz, and now with nothing"),
     "another file": (one(), one(reference="silver.npz"), "reference-changed", "and now with silver.npz"),
-    "a file in place of a commit": (one(reference={"git": "origin/main"}), one(), "reference-changed", "says less"),
-    "a lock in place of a file": (one(), one(reference={"lock": "m.lock.yml"}), "reference-changed", "says less"),
+    "a file in place of a commit": (
+        one(reference={"git": "origin/main"}),
+        one(),
+        "reference-changed",
+        "compared with m.npz at origin/main, and now with gold.npz",
+    ),
+    "a lock in place of a file": (
+        one(),
+        one(reference={"lock": "m.lock.yml"}),
+        "reference-changed",
+        "and now with the lock m.lock.yml",
+    ),
+    "a file in place of a lock": (
+        one(reference={"lock": "m.lock.yml"}),
+        one(reference="copy.npz"),
+        "reference-changed",
+        "compared with the lock m.lock.yml, and now with copy.npz",
+    ),
+    "a commit in place of a file": (one(), one(reference={"git": "HEAD^2"}), "reference-changed", "m.npz at HEAD^2"),
+    "a commit in place of an address": (
+        one(reference=URL),
+        one(reference={"git": "main"}),
+        "reference-changed",
+        "main",
+    ),
+    "a commit in place of a branch": (
+        one(reference={"git": "main"}),
+        one(reference={"git": "0" * 40}),
+        "reference-changed",
+        "000",
+    ),
+    "an address in place of a lock": (
+        one(reference={"lock": "m.lock.yml"}),
+        one(reference=URL),
+        "reference-changed",
+        "https",
+    ),
+    "another path in a commit": (
+        one(reference={"git": "main"}),
+        one(reference={"git": "main", "path": "bad.npz"}),
+        "reference-changed",
+        "bad.npz at main",
+    ),
     "another commit": (
         one(reference={"git": "origin/main"}),
         one(reference={"git": "v1"}),
         "reference-changed",
-        "the file at v1",
+        "m.npz at v1",
     ),
     "another digest of an address": (
         one(reference=URL),
@@ -61,11 +102,40 @@ LOOSER: dict[str, tuple[Any, Any, str, str]] = {
         "rename-added",
         "another order",
     ),
+    "fewer names": (
+        one(names=[{"from": "^a/", "to": "b/"}]),
+        one(),
+        "rename-dropped",
+        "`^a/` to `b/` is gone from `names`",
+    ),
+    "another name": (one(), one(name="other"), "model-moved", "it was called m and is called other"),
     "groups": (one(groups={"optimizer": "compare"}), one(), "group-dropped", "optimizer is no longer compared"),
     "statistics": (one(statistics={"mean": 1e-3}), one(), "statistics-wider", "no longer compared"),
     "wider statistics": (one(statistics={"mean": 1e-3}), one(statistics={"mean": 1}), "statistics-wider", "is within"),
     "not loaded": (one(), one(load=False), "not-loaded", "no longer loaded"),
-    "own loader": (one(), one(load=CODE), "restore-waived", "says what arrived"),
+    "own loader": (one(), one(load=CODE), "loading-changed", "says what arrived"),
+    "another loader": (one(load=CODE), one(load={"code": "src/m.py:g"}), "loading-changed", "now src/m.py:g does"),
+    "no own loader": (one(load=CODE), one(), "not-loaded", "src/m.py:f no longer loads it"),
+    "another Keras": (one(), one(load={"keras": 2}), "loading-changed", "now Keras 2 does"),
+    "no architecture": (one(architecture=CODE), one(), "not-loaded", "may no longer be loaded"),
+    "another architecture": (
+        one(architecture=CODE),
+        one(architecture={"json": "m.json"}),
+        "loading-changed",
+        "src/m.py:f built its model, and now m.json does",
+    ),
+    "an architecture in place of its own": (
+        one(weights="m.keras"),
+        one(weights="m.keras", architecture=CODE),
+        "loading-changed",
+        "in place of what the file holds",
+    ),
+    "another device": (
+        one(top={"defaults": {"device": "gpu"}}),
+        one(),
+        "loading-changed",
+        "`defaults.device` was gpu and is auto",
+    ),
     "no round-trip": (one(), one(roundtrip=False), "roundtrip-shorter", "no longer saved"),
     "fewer formats": (
         one(roundtrip=["keras", "h5"]),
@@ -102,6 +172,18 @@ LOOSER: dict[str, tuple[Any, Any, str, str]] = {
         one(architecture=CODE, restore={"partial": ["body/**"]}),
         "restore-waived",
         "variables like head/x",
+    ),
+    "more partial": (
+        one(architecture=CODE, restore={"partial": ["a/*"]}),
+        one(architecture=CODE, restore={"partial": ["a/*", "b/*"]}),
+        "restore-waived",
+        "variables like b/x need no longer stay as they were built",
+    ),
+    "partial no more": (
+        one(architecture=CODE, restore={"partial": ["a/*"]}),
+        one(architecture=CODE),
+        "restore-waived",
+        "need no longer stay as they were built",
     ),
     "no predictions": (predicts(), one(), "predictions-weaker", "no longer asked for"),
     "other inputs": (predicts(), predicts(inputs="other.npz"), "predictions-weaker", "inputs are others"),
@@ -161,9 +243,14 @@ LOOSER: dict[str, tuple[Any, Any, str, str]] = {
 
 HARMLESS: dict[str, tuple[Any, Any]] = {
     "a reference": (one(reference=None), one()),
-    "a commit in place of a file": (one(), one(reference={"git": "origin/main"})),
+    "the same path in other words": (one(), one(reference="./gold.npz")),
+    "the path that it has anyhow": (
+        one(reference={"git": "main"}),
+        one(reference={"git": "main", "path": "./m.npz"}),
+    ),
+    "the file's name in words": (one(reference="gold/{file}"), one(reference="gold/m.npz")),
+    "a model for what holds none": (one(), one(architecture=CODE)),
     "a digest": (one(), one(**DIGEST)),
-    "fewer names": (one(names=[{"from": "^a/", "to": "b/"}]), one()),
     "more groups": (one(), one(groups={"optimizer": "compare"})),
     "loaded": (one(load=False), one()),
     "its own format in words": (one(weights="m.keras"), one(weights="m.keras", roundtrip=["keras"])),
@@ -175,9 +262,9 @@ HARMLESS: dict[str, tuple[Any, Any]] = {
         one(restore={"waive": [{"match": "head/*", "reason": "r"}]}),
         one(restore={"waive": [{"match": "head/*", "reason": "r", "until": "2027-01-01"}]}),
     ),
-    "more that comes from the file": (
-        one(architecture=CODE, restore={"partial": ["body/**"]}),
-        one(architecture=CODE, restore={"partial": ["**"]}),
+    "partial in pieces": (
+        one(architecture=CODE, restore={"partial": ["body/{a,b}"]}),
+        one(architecture=CODE, restore={"partial": ["body/a", "body/b"]}),
     ),
     "predictions in another order": (
         one(predictions=[PREDICTION, {**PREDICTION, "inputs": "b.npz"}]),
@@ -190,8 +277,6 @@ HARMLESS: dict[str, tuple[Any, Any]] = {
     ),
     "a higher score": (scored(at_least=0.8), scored(at_least=0.9)),
     "a stricter policy": (one(), one(top={"policy": {"loosening": "fail", "mutation_score": 0.9}})),
-    "another name": (one(), one(name="other")),
-    "another path of the same name": (one(name="same"), one(name="same", weights="moved.npz")),
 }
 
 
@@ -258,10 +343,60 @@ def test_the_same_files_in_other_entries(before: Any, after: Any, folder: Path) 
     assert compared(before, after, folder) == ()
 
 
+def test_a_move_is_one_where_the_old_file_is_gone(folder: Path) -> None:
+    before, after = one(weights="old.npz", name="same"), one(name="same")
+    assert told(compared(before, after, folder, None)) == {("model-moved", None)}
+    assert told(compared(before, one(name="other"), folder, None)) == {("model-removed", None)}
+    (folder / "old.npz").write_bytes(b"")
+    assert told(compared(before, after, folder, None)) == {("model-removed", None)}
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_moved_file_is_compared_with_what_lies_elsewhere(folder: Path, is_read: bool) -> None:
+    git = {"git": "main", "missing": "allowed"}
+    before = one(weights="old/m.npz", reference=git)
+    seen = SEEN if is_read else None
+    assert told(compared(before, one(reference=git), folder, seen)) == {
+        ("model-moved", None),
+        ("reference-changed", None),
+    }
+    still = one(reference={**git, "path": "old/m.npz"})
+    assert told(compared(before, still, folder, seen)) == {("model-moved", None)}
+
+
+def test_a_tensor_rule_of_a_moved_file_is_told_by_its_tensors(folder: Path) -> None:
+    before, after = one(weights="old/m.npz"), one({"match": "head/*", "expect": "any"})
+    assert ("expect-weaker", "head/bias") in told(compared(before, after, folder))
+
+
+def test_the_default_of_a_prediction_is_that_of_each_device(folder: Path) -> None:
+    stated = predicts(tolerance={"rtol": 1e-5, "atol": 1e-6})
+    on_gpu = {**predicts(), "defaults": {"device": "gpu"}}
+    assert told(compared(stated, on_gpu, folder)) == {("loading-changed", None), ("predictions-weaker", None)}
+    assert told(compared(on_gpu, stated, folder)) == {("loading-changed", None)}
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_what_nobody_touched_is_never_untold(folder: Path, is_read: bool) -> None:
+    rules = [
+        {
+            "match": f"**/{number}*x*/**",
+            "nan": "allowed",
+            "reason": "r",
+            "until": f"2027-{1 + number % 12:02d}-{1 + number % 28:02d}",
+        }
+        for number in range(400)
+    ]
+    waive = [{"match": f"*a{number}*/**", "reason": "r", "until": rules[number]["until"]} for number in range(400)]
+    before = one(*rules, restore={"waive": waive})
+    after = one(*rules, restore={"waive": waive}, **DIGEST)
+    assert compared(before, after, folder, SEEN if is_read else None) == ()
+
+
 def test_a_glob_in_pieces_is_compared_piece_by_piece(folder: Path) -> None:
     strict = {"tensors": [{"match": "**", "expect": "identical"}], "reference": "gold/{file}"}
     before = models({"weights": "*.npz", **strict})
-    after = models({"weights": "[am].npz", **strict}, {"weights": "b.npz", "reference": "gold/b.npz"})
+    after = models({"weights": "[am].npz", **strict}, {"weights": "b.npz", "reference": "gold/a.npz"})
     said = compared(before, after, folder, None, TODAY)
     assert {(each.kind, each.reason.partition(":")[0]) for each in said} == {
         ("reference-changed", "b"),

@@ -59,14 +59,89 @@ def test_the_tolerance_that_is_proposed_catches_it_and_passes_the_file(tmp_path:
     manifest = written(tmp_path, small(), old, [rule])
     verdict, _, arrays = damaged(manifest, "element-0.99x", "head/kernel")
     assert verdict.fate is Fate.SLIPPED
-    proposed = float(verdict.cure.removeprefix("rtol <= ").split()[0])
-    assert 1e-5 < proposed < 1e-2
-    narrower = written(tmp_path, small(), old, [{**rule, "tolerance": {"rtol": proposed, "atol": 0.0}}])
+    proposed = yaml.safe_load(f"{{{verdict.cure.split('`')[1]}}}")
+    assert verdict.cure.endswith("` there would: the tensor passes by it")
+    assert 1e-5 <= proposed["tolerance"]["rtol"] < 1e-2
+    narrower = written(tmp_path, small(), old, [{**rule, **proposed}])
     assert judge_manifest(narrower).exit_code == 0
     new = {**small(), **arrays}
     assert judge_manifest(written(tmp_path, new, old, [rule])).exit_code == 0
-    rule["tolerance"] = {"rtol": proposed, "atol": 0.0}
-    assert judge_manifest(written(tmp_path, new, old, [rule])).exit_code == 1
+    assert judge_manifest(written(tmp_path, new, old, [{**rule, **proposed}])).exit_code == 1
+
+
+def _followed(entries: list[dict[str, Any]], verdict: Verdict, folder: Path) -> list[dict[str, Any]]:
+    """The rules with what a hint says: another value where it stands, or rules of their own at the end."""
+    made = [dict(each) for each in entries]
+    for said in verdict.cure.split("`")[1::2]:
+        if said.startswith("- "):
+            made += yaml.safe_load(said)
+        elif said.startswith("tolerance"):
+            at = next(
+                number
+                for number, each in enumerate(entries)
+                if f":{line_of(folder, 'match: ' + json.dumps(each['match']).strip(chr(34)))}" in verdict.why
+                or f":{line_of(folder, each['match'])}" in verdict.why
+            )
+            made[at] |= yaml.safe_load(f"{{{said}}}")
+    return made
+
+
+@pytest.mark.parametrize("off", [0.0, 3e-3])
+def test_hints_that_are_followed_to_the_letter_keep_the_model_green_and_raise_the_score(
+    tmp_path: Path, off: float
+) -> None:
+    rules: list[dict[str, Any]] = [
+        {"match": "bn/*", "tolerance": {"rtol": 0.1, "atol": 4.0}},
+        {"match": "conv/kernel", "expect": "any"},
+        {"match": "head/*", "tolerance": {"rtol": 0.5, "atol": 0.5}},
+    ]
+    old = small()
+    old["bn/moving_mean"] = (old["bn/moving_mean"] + off).astype(np.float32)
+    old["conv/kernel"] = old["conv/kernel"] + 1
+    score = score_of(written(tmp_path, small(), old, rules))
+    slipped = score.of(Fate.SLIPPED)
+    assert score.value is not None
+    assert {verdict.tensors[0].split("/")[0] for verdict in slipped} >= {"bn", "conv", "head"}
+    for cure in sorted({verdict.cure for verdict in slipped}):
+        verdict = next(each for each in slipped if each.cure == cure)
+        written(tmp_path, small(), old, rules)
+        followed = _followed(rules, verdict, tmp_path)
+        if followed == rules:
+            assert cure.startswith("only a "), cure
+            continue
+        after = score_of(written(tmp_path, small(), old, followed))
+        assert after.value is not None
+        assert after.value > score.value, cure
+    widths = {verdict.cure for verdict in slipped if "(rtol=0.5" in verdict.why}
+    assert widths == {"`tolerance: {rtol: 1e-6, atol: 1e-8}` there would: all 2 tensors of it pass"}
+
+
+def test_all_shows_all(tmp_path: Path) -> None:
+    written(tmp_path, small(), small(), [{"match": "**", "tolerance": {"rtol": 1.0, "atol": 100.0}}])
+    assert "more: --all shows them" in run_gate("mutate", cwd=tmp_path).stdout
+    shown = run_gate("mutate", "--all", cwd=tmp_path).stdout
+    assert "--all" not in shown
+    assert "  for all " in shown
+
+
+def test_damage_of_nothing_is_done_only_where_there_is_no_other(tmp_path: Path) -> None:
+    arrays = {f"l{at}/bias": np.zeros(4, np.float32) for at in range(9)}
+    arrays["head/kernel"] = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
+    score = score_of(written(tmp_path, arrays, arrays), 0, 40, "zeroed", "float16", "int8", "constant")
+    by_kind = {kind: [each.tensors[0] for each in score.verdicts if each.kind == kind] for kind in ("zeroed", "int8")}
+    assert by_kind == {"zeroed": ["head/kernel"], "int8": ["head/kernel"]}
+    assert not score.of(Fate.EQUIVALENT)
+    nothing = {"l/bias": np.zeros(4, np.float32), "m/bias": np.zeros(4, np.float32)}
+    (tmp_path / "zeros").mkdir()
+    only = score_of(written(tmp_path / "zeros", nothing, nothing), 0, 10, "zeroed")
+    assert [each.fate for each in only.verdicts] == [Fate.EQUIVALENT]
+
+
+def test_a_score_of_names_alone_says_so(tmp_path: Path) -> None:
+    words = {"words": np.array(["a", "b"], dtype="S1"), "more": np.array(["c"], dtype="S1")}
+    written(tmp_path, words, words)
+    shown = run_gate("mutate", "--only", "dropped", "--only", "added", cwd=tmp_path).stdout
+    assert "none of them of a value" in shown
 
 
 def test_the_statistic_that_is_proposed_catches_it_and_passes_the_file(tmp_path: Path) -> None:
@@ -74,9 +149,8 @@ def test_the_statistic_that_is_proposed_catches_it_and_passes_the_file(tmp_path:
     verdict, _, changed = damaged(written(tmp_path, arrays), "zeroed", "conv/kernel")
     assert verdict.fate is Fate.SLIPPED
     assert verdict.why == "no reference"
-    assert verdict.cure.startswith("`reference: …` would, or `std: {")
-    bound = verdict.cure.split("`")[3]
-    rule = {"match": "conv/kernel", **yaml.safe_load(f"{{{bound}}}")}
+    assert verdict.cure.startswith("`reference: …` would, or `- {match: conv/kernel, std: {")
+    (rule,) = yaml.safe_load(verdict.cure.split("`")[3])
     assert judge_manifest(written(tmp_path, arrays, tensors=[rule])).exit_code == 0
     assert judge_manifest(written(tmp_path, {**arrays, **changed}, tensors=[rule])).exit_code == 1
 

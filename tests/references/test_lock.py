@@ -65,7 +65,7 @@ def test_a_lock_that_is_not_there(folder: Path) -> None:
     (folder / "model.lock.yml").unlink()
     said = check(folder, 4)
     assert "there is no lock at model.lock.yml" in said
-    assert "make it with `weight-gate update`, and commit it" in said
+    assert "--only '**'`, and commit it" in said
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 import io
 import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from rich.cells import cell_len
 
+from gate.manifest.unified_diff import unified_diff
 from gate.reports.console import _Page, wrap, write_console
 from gate.reports.stream import Color
-from gate.results import CheckResult, Finding, ModelResult, Outcome, RunResult
+from gate.results import CheckResult, Finding, LeftOut, ModelResult, Outcome, RunResult, Suggestion
 from reports.runner import commands
 from reports.samples import HOSTILE, hostile_run, letters, mixed, model, passed, run, values
 from reports.strategies import hostile_text, runs, steady
@@ -216,3 +220,79 @@ def test_one_word_for_one_reason() -> None:
 def test_passed_checks_take_a_line_each() -> None:
     text = _shown(run(model("m", passed(), passed("finite"))))
     assert text.count("PASSED   ") == 2
+
+
+@pytest.mark.parametrize("name", ["weight-gate.yml", "a b.yml", "ci/gate.yml"])
+@pytest.mark.parametrize("color", ["never", "always"])
+def test_a_patch_that_is_cut_from_the_console_applies(tmp_path: Path, name: str, color: Color) -> None:
+    """Blank lines, spaces at the end of lines and tabs too are what they were."""
+    old = "version: 1\n\nmodels:\n  # a\tb  \n  - weights: m\n\n    reference: g\n"
+    new = old.replace("reference: g\n", "reference: h\n    tensors: []\n")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(old)
+    offer = Suggestion("tolerance", "The smallest tolerance", ("why",), unified_diff(old, new, name), "diff")
+    text = ANSI.sub("", _shown(run(replace(model("m", values()), suggestions=(offer,))), 60, color))
+    before, start, rest = text.partition("\n\n--- a/")
+    assert before
+    assert start
+    patch = start.lstrip("\n") + rest.partition("\n\n")[0] + "\n"
+    for each in (patch, text):  # what stands before and after it is none of its business
+        command = ["git", "apply", "--check"]
+        done = subprocess.run(command, cwd=tmp_path, input=each, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+    subprocess.run(["git", "apply"], cwd=tmp_path, input=patch, text=True, check=True)
+    assert (tmp_path / name).read_text() == new
+
+
+def _digests(*names: str) -> CheckResult:
+    found = tuple(
+        Finding("lock-mismatch", "another digest", name, (f"mean {number} → {number + 1}",), "approve it")
+        for number, name in enumerate(names)
+    )
+    return CheckResult("values", Outcome.FAILED, "two of them", found)
+
+
+def test_what_is_said_of_several_tensors_in_the_same_words_is_said_once() -> None:
+    text = _shown(run(model("m", _digests("head", "body", "tail"))))
+    assert text.count("another digest") == text.count("approve it") == 1
+    lines = [line.strip() for line in text.splitlines()]
+    at = lines.index("another digest")
+    assert lines[at + 1 : at + 4] == [
+        "- head: mean 0 → 1",
+        "- body: mean 1 → 2",
+        "- tail: mean 2 → 3",
+    ]
+
+
+def test_quiet_is_what_is_not_green_the_reports_and_the_verdict() -> None:
+    stream = io.StringIO()
+    write_console(mixed(), stream, width=100, color="never", reports={"junit": "r.xml"}, quiet=True)
+    text = stream.getvalue()
+    assert "PASSED  " not in text
+    assert "WAIVED" not in text
+    assert "coverage" not in text
+    assert "FAILED   values" in text
+    assert "what to do: retrain the frozen layers" in text
+    assert "r.xml" in text
+    assert text.splitlines()[-1].startswith("weight-gate 0.1.0: ERROR: ")
+
+
+def test_quiet_says_next_to_nothing_where_everything_is_green() -> None:
+    stream = io.StringIO()
+    write_console(run(model("m", passed())), stream, width=100, color="never", quiet=True)
+    assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_models_that_are_left_out_take_a_line_for_each_reason() -> None:
+    left = tuple(LeftOut(name, f"{name}.keras", "not named by --model") for name in ("a", "b"))
+    text = _shown(replace(run(model("m", passed())), left_out=left))
+    assert text.count("2 models left out: not named by --model") == 1
+    assert "WAIVED" not in text
+    assert "a.keras" not in text
+
+
+def test_what_all_models_were_loaded_with_is_said_once() -> None:
+    one, two = (replace(model(name, passed()), runtime={"tensorflow": "2.21.0"}) for name in "ab")
+    assert _shown(run(one, two)).count("loaded with") == 1
+    other = replace(two, runtime={"tensorflow": "2.20.0"})
+    assert _shown(run(one, other)).count("loaded with") == 2

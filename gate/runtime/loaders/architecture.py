@@ -6,7 +6,7 @@ from typing import Any
 
 from gate.runtime.loaders.interface import Refused, first_line
 from gate.runtime.loaders.keras_model import is_keras_model, read_keras_file
-from gate.runtime.loaders.project_code import called
+from gate.runtime.loaders.project_code import called, shown_as
 
 _MOST_JSON = 64 * 1024 * 1024
 
@@ -15,8 +15,8 @@ def built(architecture: Mapping[str, Any], compile: bool = False) -> Any:
     """A Keras model whose variables exist; with `compile` its optimizer's too, where the architecture has one."""
     if "code" in architecture:
         file, name = architecture["code"]
+        what = f"what {shown_as(file)}:{name} returns"
         model = called(file, name)
-        what = f"what {Path(file).name}:{name} returns"
     elif "keras" in architecture:
         model, what = _from_keras(Path(architecture["keras"]), compile), "the architecture"
     else:

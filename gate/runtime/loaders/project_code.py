@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,12 +16,17 @@ from gate.runtime.loaders.interface import How, Loaded, Refused, Sentinel, first
 from gate.tensors.weightset import Array, Step
 
 
+def shown_as(file: str) -> str:
+    """The file as a manifest in the current folder has it, until code goes to another folder."""
+    return os.path.relpath(file)
+
+
 def module_of(file: str) -> Any:
     """The module; the folder of its file, that of its package and the current one can be imported from.
 
     The current folder is the manifest's. Where the file imports with a dot, it is a part of the package around it.
     """
-    path = Path(file)
+    path, shown = Path(file), shown_as(file)
     package, top = _package_of(path)
     for folder in (str(path.parent), str(top), str(Path.cwd())):
         if folder not in sys.path:
@@ -35,7 +41,7 @@ def module_of(file: str) -> Any:
     except BaseException as error:
         lacking = "no known parent package" in str(error)
         raise Refused(
-            f"{path.name} could not be imported: {type(error).__name__}: {first_line(error)}",
+            f"{shown} could not be imported: {type(error).__name__}: {first_line(error)}",
             f"put an __init__.py into {path.parent.name}/, which makes it a package, or import without the dot"
             if lacking
             else "run it by hand, with the packages that it needs",
@@ -80,23 +86,23 @@ def _is_ours(package: str, path: Path) -> bool:
 
 def function_of(file: str, name: str) -> Callable[..., Any]:
     """The function of a Python file."""
-    path = Path(file)
     found: Any = module_of(file)
     for part in name.split("."):
         found = getattr(found, part, None)
     if not callable(found):
-        raise Refused(f"{path.name} has no function {name}", "correct the name behind the colon")
+        raise Refused(f"{shown_as(file)} has no function {name}", "correct the name behind the colon")
     return found  # type: ignore[no-any-return]
 
 
 def called(file: str, name: str, *arguments: Any) -> Any:
     """What the function returns; what it raises is told in its own words."""
     function = function_of(file, name)
+    shown = shown_as(file)
     try:
         return function(*arguments)
     except BaseException as error:
         raise Refused(
-            f"{Path(file).name}:{name} raised {type(error).__name__}: {first_line(error)}",
+            f"{shown}:{name} raised {type(error).__name__}: {first_line(error)}",
             "run it by hand on the same file",
         ) from error
 
@@ -104,7 +110,8 @@ def called(file: str, name: str, *arguments: Any) -> Any:
 def load_by_code(how: How, path: str, sentinel: Sentinel) -> Loaded:  # noqa: ARG001 - the project builds by itself
     """The project's own loader: a path in, a model or its variables out."""
     file, name = how.code
-    return loaded_object(called(file, name, path), f"what {Path(file).name}:{name} returns")
+    what = f"what {shown_as(file)}:{name} returns"
+    return loaded_object(called(file, name, path), what)
 
 
 def loaded_object(found: Any, what: str) -> Loaded:
