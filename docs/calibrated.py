@@ -9,7 +9,6 @@ Each page has places for it, a comment and the block that follows it:
 `tests/docs` holds that the blocks are what is printed now, but for numbers that differ between machines (`comparable`).
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -20,9 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-DOCS = Path(__file__).resolve().parent
-PAGES = (DOCS / "calibrate.md", DOCS / "tolerances.md")
-_PLACE = re.compile(r"(<!-- calibrated\.py: (\w+) -->\n```\w+\n)(.*?)(^```$)", re.DOTALL | re.MULTILINE)
+if __name__ == "__main__":  # run as a script: its own folder is on the path, the repository is not
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from docs.blocks import ROOT, Page, environment
+
+PAGES = tuple(Page(name, "calibrated.py") for name in ("calibrate.md", "tolerances.md"))
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")
 
 
@@ -30,7 +32,7 @@ def calibrate(scratch: Path) -> str:
     """An example as it is."""
     folder = scratch / "example"
     left_out = shutil.ignore_patterns("__pycache__", "weight-gate-reports")
-    shutil.copytree(DOCS.parent / "examples" / "weights_and_builder", folder, ignore=left_out)
+    shutil.copytree(ROOT / "examples" / "weights_and_builder", folder, ignore=left_out)
     return _typed("cd examples/weights_and_builder") + _run(folder, "calibrate", "--allow-code")
 
 
@@ -85,22 +87,16 @@ def _typed(command: str) -> str:
 
 
 def _run(folder: Path, *arguments: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "INPUT_"))}
     done = subprocess.run(  # noqa: S603 - the gate itself
         [sys.executable, "-m", "gate", *arguments],
         cwd=folder,
-        env={**environment, "COLUMNS": "100", "PYTHONPATH": str(DOCS.parent)},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # progress
         encoding="utf-8",
         check=False,
     )
     return _typed(f"weight-gate {' '.join(arguments)}") + done.stdout
-
-
-def blocks(page: str) -> dict[str, str]:
-    """The blocks of a page by their word."""
-    return {found[2]: found[3] for found in _PLACE.finditer(page)}
 
 
 def comparable(text: str) -> str:
@@ -116,8 +112,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         made = {word: block(Path(scratch)) for word, block in BLOCKS.items()}
     for page in PAGES:
-        text = page.read_text("utf-8")
-        page.write_text(_PLACE.sub(lambda found: found[1] + made[found[2]] + found[4], text), "utf-8")
+        page.fill(made)
 
 
 if __name__ == "__main__":

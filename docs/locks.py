@@ -2,11 +2,9 @@
 
 The page has places, each a comment and the block that follows it: `lock` is a real lock, some of its lines left out,
 and `red` what `weight-gate check` prints by that lock once the file has changed. `tests/docs` holds that they are what
-is made now, but for times and last digits (`comparable`).
+is made now, but for times and last digits (`settled`).
 """
 
-import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,13 +14,13 @@ from pathlib import Path
 if __name__ == "__main__":  # run as a script: its own folder is on the path, the repository is not
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from docs.blocks import ROOT, Page, environment
 from gate.formats import open_weights
 from gate.locks.lock import Made
 from gate.locks.make import lock_of
 from gate.locks.text import lock_text
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "locks.md"
+PAGE = Page("locks.md", "locks.py")
 DIGITS = ROOT / "examples" / "digits" / "models"
 MANIFEST = """\
 version: 1
@@ -36,7 +34,6 @@ models:
 """
 _MADE = Made("2027-03-01T12:00:00Z", "Ada Lovelace <ada@example.com>", "trained on the spring data", "1a2b3c4d5e6f", {})
 _SHOWN = 2
-_PLACE = re.compile(r"(<!-- locks\.py: (\w+) -->\n```\w+\n)(.*?)(^```$)", re.DOTALL | re.MULTILINE)
 
 
 def made(scratch: Path) -> dict[str, str]:
@@ -47,11 +44,10 @@ def made(scratch: Path) -> dict[str, str]:
     (scratch / "digits.lock.yml").write_text(text, encoding="utf-8")
     (scratch / "weight-gate.yml").write_text(MANIFEST, encoding="utf-8")
     shutil.copyfile(DIGITS / "digits.keras", scratch / "digits.keras")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "INPUT_"))}
     done = subprocess.run(
         [sys.executable, "-m", "gate", "check", "--no-reports"],
         cwd=scratch,
-        env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # progress
         encoding="utf-8",
@@ -73,24 +69,10 @@ def _shortened(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def blocks(page: str) -> dict[str, str]:
-    """The blocks of the page by their word."""
-    return {found[2]: found[3] for found in _PLACE.finditer(page)}
-
-
-def comparable(block: str) -> str:
-    """What must not differ between two runs: no times, no versions and machines, no last digits."""
-    text = re.sub(r"^(?:  )?(with|time) .*\n(?: {2,}.*\n)*", "", block, flags=re.MULTILINE)
-    text = re.sub(r"^weight-gate \d\S*:", "weight-gate:", text, flags=re.MULTILINE)
-    return re.sub(r"(\d\.\d{7})\d+", r"\1", " ".join(text.split()))
-
-
 def main() -> None:
     """Rewrite the blocks of the page."""
     with tempfile.TemporaryDirectory() as scratch:
-        contents = made(Path(scratch))
-    page = PAGE.read_text("utf-8")
-    PAGE.write_text(_PLACE.sub(lambda found: found[1] + contents[found[2]] + found[4], page), "utf-8")
+        PAGE.fill(made(Path(scratch)))
 
 
 if __name__ == "__main__":

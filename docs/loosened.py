@@ -5,7 +5,6 @@ what `weight-gate check` prints there. `tests/docs` holds that they are what is 
 the names of commits (`comparable`).
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -13,8 +12,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "loosening.md"
+if __name__ == "__main__":  # run as a script: its own folder is on the path, the repository is not
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from docs.blocks import ROOT, Page, environment, settled
+
+PAGE = Page("loosening.md", "loosened.py")
 DIGITS = ROOT / "examples" / "digits" / "models"
 BEFORE = """\
 version: 1
@@ -36,7 +39,6 @@ models:
       - {match: "backbone/conv_*/bias", tolerance: {rtol: 1e-2, atol: 1e-4}, expect: close}
       - {match: "head/**", expect: any, reason: retrained on the spring data}
 """
-_PLACE = re.compile(r"(<!-- loosened\.py: (\w+) -->\n```\w+\n)(.*?)(^```$)", re.DOTALL | re.MULTILINE)
 _WHO = {f"GIT_{who}_{what}": "ada" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 _WHEN = {f"GIT_{who}_DATE": "2027-03-01T12:00:00Z" for who in ("AUTHOR", "COMMITTER")}
 _ALONE = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
@@ -60,11 +62,10 @@ def made(scratch: Path) -> dict[str, str]:
 
 
 def _run(folder: Path, *command: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "INPUT_"))}
     done = subprocess.run(  # noqa: S603 - git, and the gate itself
         command,
         cwd=folder,
-        env={**environment, **_WHO, **_WHEN, **_ALONE, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+        env=environment(**_WHO, **_WHEN, **_ALONE),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # progress
         encoding="utf-8",
@@ -73,24 +74,15 @@ def _run(folder: Path, *command: str) -> str:
     return done.stdout
 
 
-def blocks(page: str) -> dict[str, str]:
-    """The blocks of the page by their word."""
-    return {found[2]: found[3] for found in _PLACE.finditer(page)}
-
-
 def comparable(block: str) -> str:
-    """What must not differ between two runs: no times, no versions and machines, no names of commits."""
-    text = re.sub(r"^(?:  )?(with|time) .*\n(?: {2,}.*\n)*", "", block, flags=re.MULTILINE)
-    text = re.sub(r"^weight-gate \d\S*:", "weight-gate:", text, flags=re.MULTILINE)
-    return " ".join(re.sub(r"\b[0-9a-f]{12}\b", "COMMIT", text).split())
+    """What must not differ between two runs: no names of commits either."""
+    return re.sub(r"\b[0-9a-f]{12}\b", "COMMIT", settled(block))
 
 
 def main() -> None:
     """Rewrite the blocks of the page."""
     with tempfile.TemporaryDirectory() as scratch:
-        contents = made(Path(scratch))
-    page = PAGE.read_text("utf-8")
-    PAGE.write_text(_PLACE.sub(lambda found: found[1] + contents[found[2]] + found[4], page), "utf-8")
+        PAGE.fill(made(Path(scratch)))
 
 
 if __name__ == "__main__":

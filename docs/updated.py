@@ -6,7 +6,6 @@ prints for the digits of `examples/digits` after their head was trained again, `
 and last digits (`comparable`).
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -17,8 +16,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "update.md"
+if __name__ == "__main__":  # run as a script: its own folder is on the path, the repository is not
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from docs.blocks import ROOT, Page, environment, settled
+
+PAGE = Page("update.md", "updated.py")
 DIGITS = ROOT / "examples" / "digits" / "models"
 MANIFEST = """\
 version: 1
@@ -31,7 +34,6 @@ _BY = ("--by", "Ada Lovelace <ada@example.com>")
 _PART = ("--only", "head/logits/*", "--dry-run")
 _ALL = ("--yes", "--only", "head/**", "--reason", "the head was trained on the spring data")
 _WHEN = "2027-03-01T12:00:00Z"
-_PLACE = re.compile(r"(<!-- updated\.py: (\w+) -->\n```\w+\n)(.*?)(^```$)", re.DOTALL | re.MULTILINE)
 
 
 def made(scratch: Path) -> dict[str, str]:
@@ -55,11 +57,10 @@ def _update(scratch: Path, *arguments: str) -> str:
 
 def _gate(scratch: Path, *arguments: str, unsaid: tuple[str, ...] = ()) -> str:
     """What is typed, what is printed, and the exit code."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "INPUT_"))}
     done = subprocess.run(  # noqa: S603 - the gate itself
         [sys.executable, "-m", "gate", *arguments, *unsaid],
         cwd=scratch,
-        env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+        env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -97,26 +98,16 @@ def _spoil(path: Path) -> None:
             archive.writestr(name, data)
 
 
-def blocks(page: str) -> dict[str, str]:
-    """The blocks of the page by their word."""
-    return {found[2]: found[3] for found in _PLACE.finditer(page)}
-
-
 def comparable(block: str) -> str:
-    """What must not differ between two runs: no times, versions, machines and digests of archives, no last digits."""
-    text = re.sub(r"^(?:  )?(with|time) .*\n(?: {2,}.*\n)*", "", block, flags=re.MULTILINE)
-    text = re.sub(r"^weight-gate \d\S*:", "weight-gate:", text, flags=re.MULTILINE)
-    text = re.sub(r"made \d{4}-\d\d-\d\dT[\d:]+Z", "made WHEN", text)
-    text = re.sub(r"sha256:[0-9a-f]{12,64}", "sha256:DIGEST", text)  # that of a lock holds its own time
-    return re.sub(r"(\d\.\d{7})\d+", r"\1", " ".join(text.split()))
+    """What must not differ between two runs: no times and digests of what holds its own time either."""
+    text = re.sub(r"made \d{4}-\d\d-\d\dT[\d:]+Z", "made WHEN", settled(block))
+    return re.sub(r"sha256:[0-9a-f]{12,64}", "sha256:DIGEST", text)
 
 
 def main() -> None:
     """Rewrite the blocks of the page."""
     with tempfile.TemporaryDirectory() as scratch:
-        contents = made(Path(scratch))
-    page = PAGE.read_text("utf-8")
-    PAGE.write_text(_PLACE.sub(lambda found: found[1] + contents[found[2]] + found[4], page), "utf-8")
+        PAGE.fill(made(Path(scratch)))
 
 
 if __name__ == "__main__":

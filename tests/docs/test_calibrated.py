@@ -6,7 +6,7 @@ import pytest
 
 from docs import calibrated
 
-PAGES = {word: text for page in calibrated.PAGES for word, text in calibrated.blocks(page.read_text("utf-8")).items()}
+PAGES = {word: text for page in calibrated.PAGES for word, text in page.blocks.items()}
 
 
 def test_every_block_has_its_place() -> None:

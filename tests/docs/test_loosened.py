@@ -6,12 +6,12 @@ from pathlib import Path
 from docs import loosened
 from gate.loosening.said import KINDS
 
-PAGE = loosened.PAGE.read_text("utf-8")
+PAGE = loosened.PAGE.text
 
 
 def test_the_page_has_what_is_made_now(tmp_path: Path) -> None:
     """If not: python docs/loosened.py"""
-    page, made = loosened.blocks(PAGE), loosened.made(tmp_path)
+    page, made = loosened.PAGE.blocks, loosened.made(tmp_path)
     assert list(page) == list(made) == ["diff", "said"]
     for word, block in made.items():
         assert loosened.comparable(page[word]) == loosened.comparable(block)
