@@ -12,6 +12,8 @@ from gate.glob_machine import Automaton
 _RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)")
 _MOST_DIGITS = 18  # of a number that reports fold (gate.reports.fold)
 _SPECIAL = re.compile(r"[*?\[{}]")
+_SET_SIGNS = frozenset("\\[]^-&~|")
+"""What means something within a set of a regular expression."""
 _BRACES = "a brace itself is written [{] or [}]"
 
 
@@ -89,11 +91,8 @@ def _pieces(glob: str) -> list[_Piece]:
         elif char == "?":
             parts.append(_Piece(_Kind.ONE, "[^/]"))
             i += 1
-        elif char == "[" and (end := glob.find("]", i + 2)) != -1:
-            body = glob[i + 1 : end]
-            negated = body.startswith("!")
-            inner = re.sub(r"([\\\[\]^&~|])", r"\\\1", body[1:] if negated else body)
-            parts.append(_Piece(_Kind.ONE, f"(?!/)[{'^' if negated else ''}{inner}]"))
+        elif char == "[" and (end := glob.find("]", i + (3 if glob.startswith("[!", i) else 2))) != -1:
+            parts.append(_Piece(_Kind.ONE, f"(?!/){_set(glob[i + 1 : end])}"))
             i = end + 1
         elif char == "{":
             end = glob.find("}", i)
@@ -108,6 +107,28 @@ def _pieces(glob: str) -> list[_Piece]:
             parts.append(_Piece(_Kind.SLASH if char == "/" else _Kind.ONE, re.escape(char)))
             i += 1
     return parts
+
+
+def _set(body: str) -> str:
+    """What `[…]` stands for; as in Python's `fnmatch`, a `]` in front is one of the set, and so is a `-` at an end."""
+    negated = body.startswith("!")
+    members = body[1:] if negated else body
+    found, i = [], 0
+    while i < len(members):
+        if members[i + 1 : i + 2] == "-" and i + 2 < len(members):
+            first, last = members[i], members[i + 2]
+            if first > last:
+                raise re.error(f"the range {first}-{last} in [{body}] is empty: the smaller character comes first")
+            found.append(f"{_member(first)}-{_member(last)}")
+            i += 3
+        else:
+            found.append(_member(members[i]))
+            i += 1
+    return f"[{'^' if negated else ''}{''.join(found)}]"
+
+
+def _member(char: str) -> str:
+    return f"\\{char}" if char in _SET_SIGNS else char
 
 
 def _choices(inside: str) -> int:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -56,6 +57,21 @@ class Repository:
         found = cls(top)
         _ = found.common  # or git says what is wrong with it
         return found
+
+    def named(self, path: Path) -> Path:
+        """`path` below the top as it is named, no link followed; as it really lies where its name leads past the top.
+
+        Links may be the work of a pull request: what it replaced by one lay where the link does.
+        """
+        tops = [each for each in path.parents if each.resolve() == self.top]
+        return path.relative_to(tops[-1]) if tops else Path(os.fsdecode(self.inside(path, path.parent)))
+
+    def others(self, path: Path) -> Iterator[tuple[Path, Path]]:
+        """Other repositories that `path` lies in, by its name or really, and what it is called there."""
+        for each in dict.fromkeys((path, path.parent.resolve() / path.name)):
+            for top in each.parents:
+                if os.path.lexists(top / ".git") and top.resolve() != self.top:
+                    yield top.resolve(), each.relative_to(top)
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of a call."""

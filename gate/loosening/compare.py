@@ -9,7 +9,7 @@ from pathlib import Path
 from gate.action import Event
 from gate.errors import GateError
 from gate.loosening.approved import approvals, named
-from gate.loosening.base import NoBase, opened
+from gate.loosening.base import Elsewhere, NoBase, opened
 from gate.loosening.endless import alone, endless
 from gate.loosening.entries import entries
 from gate.loosening.manifests import STRICTNESS, looser_manifest
@@ -70,7 +70,8 @@ def judged(
         if event is not None and event.name in OF_PULLS and error.hint:
             error.hint = f"{error.hint}; for this alone, `fetch-depth: 2` is enough"
         # A commit that is named on the command line is asked for in words: never a note alone.
-        return _untold(alone(loaded), error, loaded, word if ref is None else _FAIL)
+        is_red = ref is not None or isinstance(error, Elsewhere)
+        return _untold(alone(loaded), error, loaded, _FAIL if is_red else word)
     said = Loosening(
         base=where,
         found=(*found, *blessed.looser),

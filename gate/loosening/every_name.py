@@ -5,6 +5,7 @@ that lead to the same states are matched by the same globs. So a question about 
 """
 
 import re
+import sys
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ _MOST_STEPS = 3_000_000
 _LARGEST = 20_000
 """Characters of all regular expressions together."""
 # First the characters that a made-up name is nicest with.
-_ALPHABET = "xabcdefghijklmnopqrstuvwyz0123456789_" + "".join(map(chr, range(32, 127)))
+_ALPHABET = "xabcdefghijklmnopqrstuvwyz0123456789_" + "".join(map(chr, range(32, 127))) + "é\x01\U0001f600"
+_HALVES = range(0xD800, 0xE000)
+_LAST_BELOW, _FIRST_ABOVE = _HALVES.start - 1, _HALVES.stop
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,23 @@ def every_name(globs: Sequence[str]) -> Names:
 
 
 def _letters(machine: Machine, text: str) -> list[tuple[str, frozenset[str]]]:
-    """One character for each way in which the sets of characters tell them apart, and the sets that it is in."""
+    """One character for each way in which the sets of characters tell them apart, and the sets that it is in.
+
+    Which sets a character is in changes only at a character that one of them names, alone or as an end of a range. So
+    those and their neighbours are of all kinds there are.
+    """
     sets = {what for steps in machine.steps for what, _ in steps}
     patterns = {what: re.compile(what, re.DOTALL) for what in sets}
     slash = frozenset(what for what in sets if patterns[what].fullmatch("/"))
     kinds: dict[frozenset[str], str] = {}
-    for letter in dict.fromkeys((_ALPHABET + text).replace("/", "")):
+    near = _neighbours("".join(what for what in sets if "[" in what))
+    for letter in dict.fromkeys((_ALPHABET + text + near).replace("/", "")):
         kinds.setdefault(frozenset(what for what in sets if patterns[what].fullmatch(letter)), letter)
     return [*((letter, takes) for takes, letter in kinds.items()), ("/", slash)]
+
+
+def _neighbours(text: str) -> str:
+    """The characters right before and after those of `text`; none that is half of one, as no name has it."""
+    codes = {near for letter in set(text) for near in (ord(letter) - 1, ord(letter) + 1)}
+    whole = {_LAST_BELOW if code == _HALVES[-1] else _FIRST_ABOVE if code == _HALVES[0] else code for code in codes}
+    return "".join(chr(code) for code in sorted(whole) if 0 <= code <= sys.maxunicode and code not in _HALVES)

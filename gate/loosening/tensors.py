@@ -32,6 +32,11 @@ class Kind:
     """Dtype and shape."""
 
     @property
+    def may_be_in_both(self) -> bool:
+        """Whether the file and the reference have it, or nobody knows."""
+        return not self.dtypes or (self.of_reference is not None and len(self.dtypes) > 1)
+
+    @property
     def published(self) -> Tolerance:
         return published_tolerance(*(self.dtypes or (_ASSUMED,)))
 
@@ -132,6 +137,7 @@ class _Pair:
             now == Expect.IGNORED
             or (now == Expect.REMOVED and before != Expect.REMOVED)
             or (self.both_compare and now in _LOOSER[before])
+            or (self.both_compare and before == Expect.REMOVED != now and self.kind.may_be_in_both)
         ):
             reason = f"`expect` was {before} and is {now}" + self._more(now)
             yield self._found("expect-weaker", "expect", reason)
@@ -221,8 +227,9 @@ class _Pair:
         return said.tolerance or published_tolerance(*(self.kind.dtypes[:1] or (_ASSUMED,)))
 
 
-# What lets a file through that the first one refuses. `new` and `removed` that go for `close` or `identical`, once the
-# reference has what they speak of, do not: the tensor is compared from then on.
+# What lets a file through that the first one refuses. `new` that goes for `close` or `identical`, once the reference
+# has what it speaks of, does not: the tensor is compared from then on. A file that has again what had to be removed
+# is let through by all the others, where the reference has it too.
 _LOOSER: dict[Expect, frozenset[Expect]] = {
     Expect.IDENTICAL: frozenset({Expect.CLOSE, Expect.CHANGED, Expect.ANY, Expect.NEW, Expect.REMOVED}),
     Expect.CLOSE: frozenset({Expect.CHANGED, Expect.ANY, Expect.NEW, Expect.REMOVED}),

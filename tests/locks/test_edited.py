@@ -1,5 +1,6 @@
 """Edits of what a lock says of layers: refused, or never a reason to take one tensor for another."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,33 @@ def test_a_swap_that_edited_layers_would_hide(tmp_path: Path, format: str, witho
     model = judge_manifest(manifest).models[0]
     assert model.outcome is Outcome.ERROR
     assert any("is said to be of the layer" in each.reason for each in findings_of(model))
+
+
+@pytest.mark.parametrize("group", ["group: optimizer, ", ""])
+@pytest.mark.parametrize("decoys", [("optimizer/x", "optimizer/y"), ("dense/dense_1/kernel", "dense_1/dense/kernel")])
+def test_a_swap_that_lines_without_tensors_would_hide(tmp_path: Path, group: str, decoys: tuple[str, str]) -> None:
+    numbers = np.random.default_rng(1)
+    one, other = (numbers.standard_normal((3, 3)).astype(np.float32) for _ in range(2))
+    weights = tmp_path / "m.npz"
+    WRITERS["npz"](weights, {"dense/kernel": one, "dense_1/kernel": other})
+    lock = write_lock(weights, tmp_path / "m.lock.yml")
+    lines = lock.read_text().split("layers:\n")[0].splitlines()
+    first = next(at for at, line in enumerate(lines) if line.startswith("- {name"))
+    told = [re.sub(r", layer: [0-9]+", "", line) for line in lines[first : first + 2]]
+    nothing = ", ".join(f"{name}: 0.0" for name in LOCKED_STATISTICS)
+    made = [
+        f"- {{name: {name}, {group}dtype: float32, shape: [3, 3], digest: blake3:{'0' * 64}, {nothing}, "
+        f"layer: {at}, variable: kernel}}"
+        for at, name in enumerate(decoys)
+    ]
+    layers = [
+        f"- {{steps: [{{node: {at}, name: {name}, kind: dense}}], order: [{at}]}}"
+        for at, name in enumerate(("dense", "dense_1"))
+    ]
+    swapped = [f"{line[:-1]}, layer: {layer}}}" for line, layer in zip(told, (1, 0), strict=True)]
+    lock.write_text("\n".join([*lines[:first], *swapped, *made, "layers:", *layers]) + "\n")
+    with pytest.raises(UnreadableError, match="is said to be of the layer"):
+        parse_lock(lock.read_text(), "m.lock.yml")
 
 
 def edits(layer: Layer, others: Sequence[Layer]) -> Iterator[Layer]:

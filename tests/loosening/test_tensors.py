@@ -90,6 +90,13 @@ LOOSER: dict[str, tuple[Any, Any, str, set[str]]] = {
         "expect-weaker",
         HEAD,
     ),
+    "removed, and there again": (one({"match": "head/*", "expect": "removed"}), one(), "expect-weaker", HEAD),
+    "removed, and there again as it was": (
+        one({"match": "head/*", "expect": "removed"}),
+        one({"match": "head/*", "expect": "identical"}),
+        "expect-weaker",
+        HEAD,
+    ),
     "removed, and a reference": (
         one(reference=None),
         one({"match": "head/*", "expect": "removed"}),
@@ -198,6 +205,7 @@ OF_WHAT_IS_READ = {"split", "of no tensor that is there", "other words", "its ow
 # Another thing is asked for: each lets through what the other does not.
 BOTH_WAYS = {"changed now", "changed dropped", "other values", "rtol alone", "mean dropped"}
 BOTH_WAYS |= {"another dtype", "another shape", "new, and then any", "new, and then changed"}
+BOTH_WAYS |= {"removed", "removed, and there again", "removed, and there again as it was"}
 BOTH_WAYS |= {"removed, and then any", "removed, and then changed", "removed, and a reference"}
 
 
@@ -256,6 +264,12 @@ def test_too_many_patterns_are_said_to_be_too_many() -> None:
     rules = [{"match": f"**/*{a}*{b}*/**/*{c}*/x", "expect": "any"} for a in "abcd" for b in "efgh" for c in "ijkl"]
     said = found(one({"match": "a", "expect": "identical"}), one(*rules), None)
     assert "untold" in {each.kind for each in said}
+
+
+@pytest.mark.parametrize("kind", [Kind(KERNEL.dtypes[:1]), Kind(KERNEL.dtypes[:1], KERNEL.of_reference)])
+def test_what_had_to_be_removed_and_is_not_in_both_is_red_without_a_rule(kind: Kind) -> None:
+    seen = {"m.npz": {"head/bias": frozenset({kind})}}
+    assert found(one({"match": "head/*", "expect": "removed"}), one(), seen) == ()
 
 
 # Bounds

@@ -19,6 +19,7 @@ from support.files import WRITERS
 from support.judging import sample
 from support.locks import write_lock
 from support.pulls import HEAD, LOOSE, MODEL, STRICT, Pull, kinds, policy
+from support.repositories import Repo
 
 FAIL = HEAD + policy("fail")
 
@@ -217,3 +218,81 @@ def test_more_that_is_asked_is_green_beside_many_waivers(tmp_path: Path, options
     found = made.checked(*options)
     assert found.returncode == 0, found.stdout
     assert json.dumps(kinds(made.report())) == "[]"
+
+
+class PullBelow(Pull):
+    """Whose manifest lies in the folder x."""
+
+    def __init__(self, folder: Path, before: str) -> None:
+        super().__init__(folder, HEAD + MODEL)
+        files = {f"x/{name}.npz": (self.repo.path / f"{name}.npz").read_bytes() for name in ("new", "gold")}
+        self.repo.checkout("main")
+        self.repo.commit({"x/weight-gate.yml": before.encode(), "weight-gate.yml": None, **files})
+        self.repo.git("branch", "-f", "change", "main")
+        self.repo.checkout("change")
+
+
+@pytest.mark.parametrize("at", ["", "x"])
+def test_a_link_in_the_place_of_the_folder(tmp_path: Path, at: str) -> None:
+    made = PullBelow(tmp_path, FAIL + MODEL + STRICT)
+    made.repo.git("mv", "x", "y")
+    (made.repo.path / "x").symlink_to("y")
+    head_of = weights(tmp_path, head_bias=sample()["head/bias"] * np.float32(1.001))
+    made.repo.commit({"y/weight-gate.yml": (HEAD + MODEL + LOOSE).encode(), "y/new.npz": head_of})
+    manifest = "weight-gate.yml" if at else "x/weight-gate.yml"
+    found = run_gate("check", manifest, "--base", "main", cwd=made.repo.path / at)
+    assert found.returncode == 1, found.stdout + found.stderr
+    report = made.report(made.repo.path / at)
+    assert set(kinds(report)) >= {("policy-weaker", None), ("expect-weaker", "head/bias")}
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_repository_of_its_own_in_the_place_of_the_folder(tmp_path: Path, is_kept: bool) -> None:
+    made = PullBelow(tmp_path, FAIL + MODEL + STRICT)
+    inner = Repo.init(made.repo.path / "x")
+    inner.commit({"weight-gate.yml": (HEAD + policy("allow") + MODEL + LOOSE).encode()})
+    inner.branch("change")
+    inner.commit()
+    if is_kept:
+        made.repo.git("rm", "-r", "--quiet", "--cached", "x")
+        made.repo.commit()
+        assert made.repo.git("ls-tree", "HEAD", "x").startswith("160000 commit")
+    for options in ((), ("--base", "main")):
+        env = {} if options else {**made.env(), "GITHUB_WORKSPACE": str(made.repo.path)}
+        found = run_gate("check", "x/weight-gate.yml", *options, cwd=made.repo.path, env=env)
+        assert found.returncode == 4, found.stdout + found.stderr
+        assert "judged in its own repository" in " ".join(found.stdout.split())
+
+
+def test_a_repository_that_another_one_ignores_is_its_own(tmp_path: Path) -> None:
+    Repo.init(tmp_path).commit({".gitignore": b"*"})
+    made = Pull(tmp_path / "of", FAIL + MODEL + STRICT).change(HEAD + MODEL + LOOSE)
+    assert made.checked().returncode == 1
+    assert ("policy-weaker", None) in kinds(made.report())
+
+
+def test_where_the_manifest_made_no_sense_that_of_the_tip_counts(tmp_path: Path) -> None:
+    made = Pull(tmp_path, "models: [")
+    made.repo.checkout("main")
+    made.repo.commit({"weight-gate.yml": (FAIL + MODEL + STRICT).encode()})
+    made.repo.checkout("change")
+    made.change(HEAD + MODEL + LOOSE)
+    found = made.checked()
+    assert found.returncode == 1, found.stdout
+    assert set(kinds(made.report())) >= {("policy-weaker", None), ("expect-weaker", "head/bias")}
+    assert "the last commit of main" in made.report()["loosening"]["base"]
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_blessed_file_that_git_keeps_no_more(tmp_path: Path, is_local: bool) -> None:
+    model = MODEL.replace("gold.npz", "g/gold.npz")
+    made = Pull(tmp_path, HEAD + model, {"g/gold.npz": weights(tmp_path)})
+    made.repo.git("rm", "--quiet", "g/gold.npz")
+    made.repo.write({".gitignore": b"weight-gate-reports/\n/away/\n", "away/gold.npz": bad(tmp_path)})
+    (made.repo.path / "g").symlink_to("away")
+    made.repo.commit()
+    env = {} if is_local else made.env()
+    made.repo.git("update-ref", "refs/remotes/origin/main", "main")
+    run_gate("check", *(("--base", "main") if is_local else ()), cwd=made.repo.path, env=env)
+    (approved,) = made.report()["loosening"]["approved"]
+    assert "g/gold.npz" in approved["reason"]
