@@ -58,10 +58,13 @@ RED: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "transfer_learning": {
         "structure": ("backbone/conv_3/kernel shape [3, 3, 16, 16], the reference has [5, 5, 16, 16]",),
-        "values": ("backbone/norm_2/moving_mean 16 of 16 elements differ from the reference",),
+        "values": (
+            "16 of 16 elements differ from the reference, which must be identical bit for bit",
+            "- backbone/norm_2/moving_mean: worst at [13]",
+        ),
         "loaded-values": ("2 findings as in the file",),
         "restore": (
-            "backbone/conv_3/kernel the load put it into no variable",
+            "the load put it into no variable - backbone/conv_3/kernel: the variable",
             "the variable is float32 [3, 3, 16, 16], the file has float32 [5, 5, 16, 16]",
             "18 of 20 tensors restored",
         ),
