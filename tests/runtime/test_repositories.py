@@ -295,7 +295,7 @@ def test_a_counter_of_an_old_model_is_restored_and_not_compared(judged: Mapping[
 
 def test_a_model_that_takes_logarithms_is_not_predicted_with(judged: Mapping[str, Any]) -> None:
     nothing = "predictions not compared (log of made-up inputs: NaN and infinities alone)"
-    assert proved(judged["logarithm"], 2).count(nothing) == 2
+    assert f"another path, keras: 2 variables identical, {nothing}" in proved(judged["logarithm"], 2)
 
 
 @pytest.mark.parametrize("name", ["two", "named"])
