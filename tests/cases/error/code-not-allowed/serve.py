@@ -1,2 +1,2 @@
-def load(path):
+def load(path: str) -> str:
     return path
