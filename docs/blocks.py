@@ -6,6 +6,8 @@ A page has places for them, each a comment with the script's name and a word, an
     ```console
     $ weight-gate check
     ```
+
+What is no block of code, a table say, ends at `<!-- end -->`.
 """
 
 import os
@@ -22,7 +24,8 @@ class Page:
     def __init__(self, name: str, script: str) -> None:
         self.path = ROOT / "docs" / name
         self._place = re.compile(
-            rf"(<!-- {re.escape(script)}: (\w+) -->\n```\w+\n)(.*?)(^```$)", re.DOTALL | re.MULTILINE
+            rf"(<!-- {re.escape(script)}: (\w+) -->\n\n?(?:```\w+\n)?)(.*?)(^```$|^<!-- end -->$)",
+            re.DOTALL | re.MULTILINE,
         )
 
     @property
@@ -35,8 +38,8 @@ class Page:
         return {found[2]: found[3] for found in self._place.finditer(self.text)}
 
     def fill(self, blocks: Mapping[str, str]) -> None:
-        """Writes `blocks` to their places."""
-        filled = self._place.sub(lambda found: found[1] + blocks[found[2]] + found[4], self.text)
+        """Writes `blocks` to their places; the others stay as they are."""
+        filled = self._place.sub(lambda found: found[1] + blocks.get(found[2], found[3]) + found[4], self.text)
         self.path.write_text(filled, "utf-8")
 
 

@@ -4,17 +4,19 @@ The pages have places, each a comment with a folder of examples/ and the block t
 block is the command, the rest what it prints there. `tests/docs` holds that it is what is printed now.
 """
 
-import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+if __name__ == "__main__":  # run as a script: its own folder is on the path, the repository is not
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from docs.blocks import ROOT, environment
+
 PAGE = ROOT / "docs" / "explain.md"
 PAGES = (PAGE, ROOT / "docs" / "names.md")
-COLUMNS = "100"
 _PLACE = re.compile(r"(<!-- explained\.py: (\w+) -->\n```console\n)\$ ([^\n]*)\n(.*?)(^```$)", re.DOTALL | re.MULTILINE)
 
 
@@ -32,11 +34,10 @@ def _printed(example: str, command: str) -> str:
     program, *arguments = shlex.split(command)
     if program != "weight-gate":
         raise SystemExit(f"no command of the gate: {command}")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "INPUT_"))}
     done = subprocess.run(  # noqa: S603 - the gate itself
         [sys.executable, "-m", "gate", *arguments],
         cwd=ROOT / "examples" / example,
-        env={**environment, "COLUMNS": COLUMNS, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         capture_output=True,
         encoding="utf-8",
         check=False,

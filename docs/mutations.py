@@ -11,8 +11,6 @@ The page has places for them, each a comment and the block that follows it:
 """
 
 import json
-import os
-import re
 import shutil
 import subprocess
 import sys
@@ -27,17 +25,14 @@ if __name__ == "__main__":  # run as a script: its own folder is on the path, th
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from docs.blocks import ROOT, Page, environment
 from gate.mutations import DAMAGES
 from gate.mutations.wording import share
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "mutate.md"
+PAGE = Page("mutate.md", "mutations.py")
 EXAMPLES = ("digits", "weights_and_builder", "tf1_checkpoint", "saved_model", "transfer_learning")
 COUNT = "100"
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "weight-gate-reports", "*.md")
-_PLACE = re.compile(
-    r"(<!-- mutations\.py: (\w+) -->\n\n?(?:```\w+\n)?)(.*?)(^```$|^<!-- end -->$)", re.DOTALL | re.MULTILINE
-)
 
 
 @dataclass(frozen=True)
@@ -58,11 +53,10 @@ class Numbers:
 
 def gate(folder: Path, *options: str) -> str:
     """What `weight-gate mutate` prints."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "INPUT_"))}
     done = subprocess.run(  # noqa: S603 - the gate itself
         [sys.executable, "-m", "gate", "mutate", "--seed", "0", "--count", COUNT, *options],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "120"},
+        env=environment(COLUMNS="120"),
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -179,20 +173,10 @@ PLACES: dict[str, Callable[[], str]] = {
 }
 
 
-def blocks(page: str) -> dict[str, str]:
-    """The blocks of the page by their word."""
-    return {found[2]: found[3] for found in _PLACE.finditer(page)}
-
-
-def written(page: str, contents: Mapping[str, str]) -> str:
-    """The page with these blocks in place of those that it has."""
-    return _PLACE.sub(lambda found: found[1] + contents.get(found[2], found[3]) + found[4], page)
-
-
 def main(places: Iterable[str]) -> None:
     """Write the blocks that are named, or all."""
     contents = {place: PLACES[place]() for place in (tuple(places) or tuple(PLACES))}
-    PAGE.write_text(written(PAGE.read_text("utf-8"), contents), "utf-8")
+    PAGE.fill(contents)
 
 
 if __name__ == "__main__":

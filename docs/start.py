@@ -16,8 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-ROOT = Path(__file__).resolve().parent.parent
-START, INIT = ROOT / "docs" / "start.md", ROOT / "docs" / "init.md"
+if __name__ == "__main__":  # run as a script: its own folder is on the path, the repository is not
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from docs.blocks import ROOT, Page, environment
+
+START, INIT = (Page(name, "start.py") for name in ("start.md", "init.md"))
 DIGITS = ROOT / "examples" / "digits"
 STORY = {
     "init": "weight-gate init",
@@ -28,7 +32,6 @@ STORY = {
     "again": "weight-gate check",
 }
 _VERDICT_ALONE = ("green", "again")
-_PLACE = re.compile(r"(<!-- start\.py: (\w+) -->\n(?:```\w+\n)?)(.*?)(^```$|^<!-- end -->$)", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -55,15 +58,8 @@ class Shell:
         gate = programs / "weight-gate"
         gate.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gate "$@"\n')
         gate.chmod(0o755)
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "INPUT_"))}
-        self.environment = {
-            **ours,
-            "PATH": f"{programs}:{ours.get('PATH', os.defpath)}",
-            "PYTHONPATH": str(ROOT),
-            "COLUMNS": "100",
-            "HOME": str(scratch),
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-        }
+        path = f"{programs}:{os.environ.get('PATH', os.defpath)}"
+        self.environment = environment(PATH=path, HOME=str(scratch), GIT_CONFIG_GLOBAL="/dev/null")
 
     def run(self, typed: str) -> Ran:
         """Runs it; progress, on stderr, is left out, errors are not."""
@@ -94,7 +90,7 @@ def start_blocks(ran: dict[str, Ran]) -> dict[str, str]:
     blocks = {name: _shown(each, verdict_alone=name in _VERDICT_ALONE) for name, each in ran.items()}
     rows = [f"| `{each.typed}` | {each.exit_code} | {each.seconds:.1f} s |" for each in ran.values()]
     total = f"| | | {sum(each.seconds for each in ran.values()):.1f} s |"
-    return {**blocks, "times": "\n".join(["", "| command | exit | took |", "|---|---|---|", *rows, total, "", ""])}
+    return {**blocks, "times": "\n".join(["| command | exit | took |", "|---|---|---|", *rows, total, "", ""])}
 
 
 def _shown(ran: Ran, *, verdict_alone: bool) -> str:
@@ -135,16 +131,6 @@ def _something_of_everything(folder: Path) -> None:
     shutil.copy(examples / "digits" / "models" / "digits.keras", folder / "scratch")
 
 
-def blocks(page: str) -> dict[str, str]:
-    """The blocks of a page by their word."""
-    return {found[2]: found[3] for found in _PLACE.finditer(page)}
-
-
-def written(page: str, contents: dict[str, str]) -> str:
-    """The page with these blocks in place of those that it has."""
-    return _PLACE.sub(lambda found: found[1] + contents.get(found[2], found[3]) + found[4], page)
-
-
 def comparable(block: str) -> str:
     """What must not differ between two runs: no times, dates and versions, no digests of files with dates in them."""
     text = re.sub(r"^  (loaded with|steps|time) .*\n(?: {3,}.*\n)*", "", block, flags=re.MULTILINE)
@@ -160,9 +146,9 @@ def comparable(block: str) -> str:
 def main() -> None:
     """Rewrite the blocks of both pages."""
     with tempfile.TemporaryDirectory() as scratch:
-        START.write_text(written(START.read_text("utf-8"), start_blocks(story(Path(scratch)))), "utf-8")
+        START.fill(start_blocks(story(Path(scratch))))
     with tempfile.TemporaryDirectory() as scratch:
-        INIT.write_text(written(INIT.read_text("utf-8"), init_blocks(Path(scratch))), "utf-8")
+        INIT.fill(init_blocks(Path(scratch)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,10 @@ _SET_SIGNS = frozenset("\\[]^-&~|")
 _BRACES = "a brace itself is written [{] or [}]"
 
 
+class GlobError(re.error):
+    """A glob makes no sense; `msg` says why."""
+
+
 class Matcher(Protocol):
     """What a compiled glob is: as much of a `re.Pattern` as globs need."""
 
@@ -25,16 +29,21 @@ class Matcher(Protocol):
 
 @lru_cache(maxsize=4096)
 def glob_pattern(glob: str) -> Matcher:
-    """`glob` compiled for `fullmatch`; raises `re.error` where a set `[…]` or braces make no sense.
+    """`glob` compiled for `fullmatch`; raises `GlobError` where a set `[…]` or braces make no sense.
 
     Whatever the glob and the name, the time grows with the product of their lengths and not faster: both may come from
     a pull request.
     """
-    pieces = _pieces(glob)
-    plain = "".join(piece.regex for piece in pieces)
-    re.compile(plain, re.DOTALL)
-    quick = _without_retries(pieces)
-    return Automaton(plain) if quick is None else re.compile(quick, re.DOTALL)
+    try:
+        pieces = _pieces(glob)
+        plain = "".join(piece.regex for piece in pieces)
+        re.compile(plain, re.DOTALL)
+        quick = _without_retries(pieces)
+        return Automaton(plain) if quick is None else re.compile(quick, re.DOTALL)
+    except GlobError:
+        raise
+    except (re.error, RecursionError, OverflowError) as error:
+        raise GlobError(getattr(error, "msg", str(error))) from error
 
 
 def literal(name: str) -> str:
@@ -97,12 +106,12 @@ def _pieces(glob: str) -> list[_Piece]:
         elif char == "{":
             end = glob.find("}", i)
             if end == -1:
-                raise re.error(f"a {{ without its }}; {_BRACES}")
+                raise GlobError(f"a {{ without its }}; {_BRACES}")
             inside = glob[i + 1 : end]
             parts.append(_Piece(_Kind.BRACES, _one_of(inside), _choices(inside)))
             i = end + 1
         elif char == "}":
-            raise re.error(f"a }} without its {{; {_BRACES}")
+            raise GlobError(f"a }} without its {{; {_BRACES}")
         else:
             parts.append(_Piece(_Kind.SLASH if char == "/" else _Kind.ONE, re.escape(char)))
             i += 1
@@ -118,7 +127,7 @@ def _set(body: str) -> str:
         if members[i + 1 : i + 2] == "-" and i + 2 < len(members):
             first, last = members[i], members[i + 2]
             if first > last:
-                raise re.error(f"the range {first}-{last} in [{body}] is empty: the smaller character comes first")
+                raise GlobError(f"bad character range {first}-{last}")
             found.append(f"{_member(first)}-{_member(last)}")
             i += 3
         else:
@@ -195,12 +204,12 @@ def _one_of(inside: str) -> str:
     """What braces stand for: one of the pieces between their commas, each a text or a range of numbers."""
     shown = f"{{{inside}}}"
     if wild := _SPECIAL.search(inside):
-        raise re.error(f"{shown} holds a {wild[0]}: in braces are plain texts and ranges, so write several rules")
+        raise GlobError(f"{shown} holds a {wild[0]}: in braces are plain texts and ranges, so write several rules")
     if inside.endswith(" more") and "... " in inside:
-        raise re.error(f"{shown} is cut short: report.json has the whole range")
+        raise GlobError(f"{shown} is cut short: report.json has the whole range")
     pieces = inside.split(",")
     if len(pieces) == 1 and not _RANGE.fullmatch(inside):
-        raise re.error(f"{shown} is neither a range like {{0..11}} nor alternatives like {{a,b}}; {_BRACES}")
+        raise GlobError(f"{shown} is neither a range like {{0..11}} nor alternatives like {{a,b}}; {_BRACES}")
     return f"(?:{'|'.join(map(_piece, pieces))})"
 
 
@@ -208,17 +217,17 @@ def _piece(piece: str) -> str:
     bounds = _RANGE.fullmatch(piece)
     if bounds is None:
         if ".." in piece:
-            raise re.error(f"{piece} is no range: a range has two whole numbers, like {{0..11}}")
+            raise GlobError(f"{piece} is no range: a range has two whole numbers, like {{0..11}}")
         return re.escape(piece)
     first, last = bounds[1], bounds[2]
     if max(len(first), len(last)) > _MOST_DIGITS:
-        raise re.error(f"the range {piece} has numbers of more than {_MOST_DIGITS} digits")
+        raise GlobError(f"the range {piece} has numbers of more than {_MOST_DIGITS} digits")
     low, high = int(first), int(last)
     width = len(first) if first.startswith("0") else 1
     if low > high:
-        raise re.error(f"the range {piece} is empty: the smaller number comes first")
+        raise GlobError(f"the range {piece} is empty: the smaller number comes first")
     if last != str(high).zfill(width):
-        raise re.error(f"the range {piece} has zeros in front that it cannot count to: both ends are written alike")
+        raise GlobError(f"the range {piece} has zeros in front that it cannot count to: both ends are written alike")
     return _numbers(low, high, width)
 
 

@@ -224,9 +224,7 @@ class Run:
             self._packages = None  # what was installed for another one is gone with it
             if plan.problem:
                 raise plan.problem
-            kept = self._kept_by_lfs(plan, files)
-            judged = kept or Fetched(plan.path, plan.weights, self.workspace)
-            weights = files.enter_context(open_weights(judged.path, shown=plan.weights))
+            judged, weights = self._candidate(plan, files)
             _confine(weights, judged.workspace)
             loading, settings = plan.loading, self.settings
             if loading is None or settings is None:
@@ -301,10 +299,8 @@ class Run:
         try:
             if plan.problem:
                 raise plan.problem
-            kept = self._kept_by_lfs(plan, files)
-            judged = kept or Fetched(plan.path, plan.weights, self.workspace)
-            plan = replace(plan, path=kept.path) if kept else plan
-            candidate = files.enter_context(open_weights(judged.path, shown=plan.weights))
+            judged, candidate = self._candidate(plan, files)
+            plan = replace(plan, path=judged.path)
         except GateError as error:
             return _Read(plan, _unreadable(plan.weights, error, at))
         fetched: Fetched | Missing | None = None
@@ -337,13 +333,17 @@ class Run:
         except GateError as error:
             return _Read(plan, _unreadable(plan.weights, error, at))
         summary = _described(candidate) + (f"; reference: {_described(reference)}" if reference else "")
-        notes = kept.notes if kept else ()
-        return _Read(plan, CheckResult(READ, Outcome.PASSED, summary, position=at), subject, fetched, notes)
+        return _Read(plan, CheckResult(READ, Outcome.PASSED, summary, position=at), subject, fetched, judged.notes)
 
-    def _kept_by_lfs(self, plan: ModelPlan, files: ExitStack) -> Fetched | None:
-        """The weights themselves, where Git LFS left a pointer in their place and has them."""
+    def _candidate(self, plan: ModelPlan, files: ExitStack) -> tuple[Fetched, WeightSet]:
+        """The weights, and where they lie: from Git LFS, where it left a pointer in their place and has them.
+
+        Raises a `GateError`. What the file leads to is not confined yet.
+        """
         self.workspace.confine(plan.path)
-        return from_clone(plan.path, plan.weights, self._sources(files)) if has_pointers(plan.path) else None
+        kept = from_clone(plan.path, plan.weights, self._sources(files)) if has_pointers(plan.path) else None
+        judged = kept or Fetched(plan.path, plan.weights, self.workspace)
+        return judged, files.enter_context(open_weights(judged.path, shown=plan.weights))
 
     def _identities(self, weights: WeightSet) -> set[tuple[int, int]]:
         """The files themselves, whatever they are called. A cache outside the repository keeps equal ones once."""

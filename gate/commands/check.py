@@ -22,7 +22,7 @@ from gate.runtime import kernel
 
 def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> int:
     """Loads and plans, writes every report as "not run", judges, writes them again."""
-    _close_to_others()
+    kernel.close_to_others()
     path = Path(options.manifest)
     paths = _report_paths(options)
     files = _report_files(options, host, paths)
@@ -87,12 +87,6 @@ def _report_paths(options: argparse.Namespace) -> dict[str, Path]:
 def _report_files(options: argparse.Namespace, host: Runner, paths: Mapping[str, Path]) -> ReportFiles:
     summary = host.step_summary if options.step_summary == "auto" else None
     return ReportFiles(paths, step_summary=summary, outputs=host.outputs)
-
-
-def _close_to_others() -> None:
-    """No process of the same user reads our memory, and in it the token and the variables of the job (prctl(2))."""
-    with suppress(OSError):
-        kernel.prctl(kernel.SET_DUMPABLE, 0)
 
 
 class _EventError(UsageError):

@@ -53,8 +53,7 @@ _REASON = "the first lock, by weight-gate init"
 
 def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> int:
     """Looks, proposes, writes all or nothing, and checks what it wrote."""
-    with suppress(OSError):
-        kernel.prctl(kernel.SET_DUMPABLE, 0)  # as `check` does: a process that loads is not to look into this one
+    kernel.close_to_others()
     place = Place.of(options.manifest)
     threads = options.threads or available_cpus()
     _refuse_below_another(options, place)

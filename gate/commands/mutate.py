@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TextIO
@@ -11,7 +10,7 @@ from gate.action import Runner
 from gate.checks.interface import Subject
 from gate.commands.job import job_of, run_of
 from gate.errors import UsageError
-from gate.globs import glob_pattern
+from gate.globs import GlobError, glob_pattern
 from gate.mutations import DAMAGES
 from gate.mutations.campaign import mutate
 from gate.mutations.judge import Damaged
@@ -93,7 +92,7 @@ def _kinds(only: Sequence[str]) -> tuple[str, ...]:
     for pattern in only:
         try:
             glob_pattern(pattern)
-        except re.error as error:
+        except GlobError as error:
             raise UsageError(f"--only {pattern} makes no sense as a glob: {error}", "correct it") from error
         if not any(_matches(pattern, kind) for kind in DAMAGES):
             raise UsageError(f"--only {pattern}: there is no such kind of damage", f"there are {', '.join(DAMAGES)}")

@@ -1,9 +1,7 @@
 """`weight-gate update`: show what differs, ask, and make it the reference; all of a model or nothing, and on record."""
 
 import argparse
-import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +22,7 @@ from gate.commands.in_use import refuse_in_use
 from gate.commands.job import Job, job_of, sources_of
 from gate.commands.offers import Offer, Shown
 from gate.errors import GateError, UsageError
-from gate.globs import glob_pattern
+from gate.globs import GlobError, glob_pattern
 from gate.locks.lock import Made
 from gate.plan import ModelPlan
 from gate.plan_missing import without_reference
@@ -48,8 +46,7 @@ _FIRST = "the first reference"
 
 def run(options: argparse.Namespace, host: Runner, out: TextIO, err: TextIO) -> int:
     """Judges as `check` does, then shows, asks and writes model by model."""
-    with suppress(OSError):
-        kernel.prctl(kernel.SET_DUMPABLE, 0)
+    kernel.close_to_others()
     refuse_pull_request_target(host, allowed=False, allow_code=options.allow_code)
     scope = _scope(options.only)
     if options.reason is not None:
@@ -114,7 +111,7 @@ def _scope(globs: Sequence[str]) -> Scope:
             if not glob:
                 raise ValueError("it is empty")
             glob_pattern(glob)
-        except (ValueError, re.error, RecursionError, OverflowError) as error:
+        except (ValueError, GlobError) as error:
             raise UsageError(f"--only {glob!r} is no glob: {error}", "write it as `match:` has it") from error
     return Scope(tuple(dict.fromkeys(globs)))
 

@@ -1,13 +1,12 @@
 """Which models and tensors a word of the command line means: a name, a glob over names, or a path."""
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 from gate.errors import UsageError
-from gate.globs import glob_pattern
+from gate.globs import GlobError, glob_pattern
 from gate.plan import ModelPlan
 
 _FEW = 10
@@ -45,9 +44,10 @@ def is_matched(glob: str, name: str) -> bool:
     """Whether a glob matches a name; raises `UsageError` where it makes no sense."""
     try:
         return glob_pattern(glob).fullmatch(name) is not None
-    except (re.error, RecursionError, OverflowError) as error:
-        why = getattr(error, "msg", str(error))
-        raise UsageError(f"the glob {glob} makes no sense: {why}", "give a name, or a glob like head/**") from error
+    except GlobError as error:
+        raise UsageError(
+            f"the glob {glob} makes no sense: {error.msg}", "give a name, or a glob like head/**"
+        ) from error
 
 
 def advice(word: str, known: Sequence[str], they_are: str) -> str:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from gate.globs import glob_pattern
+from gate.globs import GlobError, glob_pattern
 from gate.manifest.text import found, listed, quoted
 from gate.manifest.values import checked_values
 
@@ -92,8 +92,8 @@ def _glob(text: str) -> str:
         raise mistake("expected a glob, found an empty text")
     try:
         glob_pattern(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise mistake(f"the glob {quoted(text)} makes no sense: {getattr(error, 'msg', error)}") from error
+    except GlobError as error:
+        raise mistake(f"the glob {quoted(text)} makes no sense: {error.msg}") from error
     return text
 
 
